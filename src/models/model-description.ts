@@ -23,8 +23,21 @@ export interface ModelDescription {
    * graph, or `[batch, 1]` logits.
    */
   readonly output: string;
-  /** Output of projected, normalised token vectors `[batch, tokens, dimension]`, where the graph has one. */
+  /**
+   * Late interaction, where the model can do it: a second graph over the same weights, with the same
+   * inputs, and its output of projected, normalised token vectors `[batch, tokens, dimension]`
+   * (rows of masked tokens are zero). A file of its own, because onnxruntime computes every output
+   * of a graph, fetched or not. Load both by path: the weights lie in a file that both name.
+   */
+  readonly tokenOnnxFile: string | null;
   readonly tokenOutput: string | null;
+  /**
+   * True where a text's vector does not depend on the other texts of its batch. False for int8
+   * models whose activations are quantised over the whole batch: run queries one by one there.
+   */
+  readonly batchInvariant: boolean;
+  /** `sha256:` over the source's tensors (names, types, shapes, bytes) or its ONNX file. */
+  readonly weights: string;
   /** `sha256:` over weights, tokenizer, pooling, projection and number format: binds collections. */
   readonly fingerprint: string;
   /** Every other file of the folder with its size and hash. */
