@@ -19,3 +19,26 @@ export interface Analyzer {
   /** Terms with positions and offsets, for phrases and highlighting. Same terms, same order. */
   tokens(text: string): Token[];
 }
+
+/**
+ * An analyzer that numbers its terms, for indexing without a string or a hash map per word:
+ * ```ts
+ * const count = analyzer.numberTerms(text);
+ * if (analyzer.epoch !== epoch) { ids.fill(-1); epoch = analyzer.epoch; }
+ * for (let i = 0; i < count; i++) ids[analyzer.termNumbers[i]] …
+ * ```
+ * Numbers count from 0 without gaps, so they may index an array. They hold until `epoch` changes,
+ * which happens at the start of a `numberTerms`, `terms` or `tokens` call, never inside one, when
+ * the analyzer's memory of words is full: compare `epoch` after `numberTerms`, before using numbers.
+ */
+export interface NumberingAnalyzer extends Analyzer {
+  readonly epoch: number;
+  /** Analyses `text` and returns how many terms it has; read them from the two columns below. */
+  numberTerms(text: string): number;
+  /** Term numbers of the last analysed text, in text order; valid until the next call. */
+  readonly termNumbers: Int32Array;
+  /** Position of each of these terms, as in `Token.position`; valid until the next call. */
+  readonly termPositions: Uint32Array;
+  /** The term behind a number of the present epoch. */
+  termOf(number: number): string;
+}
