@@ -20,4 +20,5 @@ if (isCheckout) {
   }
 }
 
-await import(new URL("dist/cli/main.js", root).href);
+const { main } = await import(new URL("dist/cli/main.js", root).href);
+process.exitCode = await main(process.argv.slice(2));

@@ -1,8 +1,10 @@
 /**
  * Markdown split at its headings, and its markup taken off.
  *
- * Read are CommonMark's ATX and setext headings, fenced code and HTML comments, and the `<h1>…</h1>`
- * lines that project pages use for centred headings. Departures from CommonMark, all on purpose:
+ * Read are CommonMark's ATX and setext headings, fenced code and HTML comments, the `<h1>…</h1>`
+ * lines that project pages use for centred headings, and the `<summary>…</summary>` lines that
+ * stand over folded answers: these are headings below the section they are in. Departures from
+ * CommonMark, all on purpose:
  * 1. Headings inside block quotes and list items do not split: they belong to their paragraph.
  * 2. What only decorates a page is dropped: images (badges above all), HTML tags, link targets,
  *    reference definitions, horizontal rules, and list items that are nothing but a link into the
@@ -124,7 +126,10 @@ export function readMarkdownSections(
 /** Marks a line of code inside a section's lines. */
 const CODE = "\u0000";
 
-/** Byte order mark, and the characters that mark code here; none of them is text (section 2.3). */
+/** Below the six levels of headings. */
+const SUMMARY_LEVEL = 7;
+
+/** Byte order mark, and the characters that mark literal text here; none of them is text (section 2.3). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: U+0000 is what is looked for
 const RESERVED = /^\uFEFF|[\u0000\uE000\uE001]/g;
 
@@ -167,9 +172,14 @@ function htmlHeading(
   line: string,
   labels: ReadonlySet<string>,
 ): { level: number; title: string } | undefined {
-  const match = /^\s*<h([1-6])\b[^>]*>(.*?)<\/h\1>\s*$/i.exec(line);
+  const match =
+    /^\s*<h([1-6])\b[^>]*>(.*?)<\/h\1>\s*$/i.exec(line) ??
+    /^\s*(?:<details\b[^>]*>)?\s*<summary\b()[^>]*>(.*?)<\/summary>\s*(?:<br\s*\/?>)?\s*$/i.exec(
+      line,
+    );
   if (match === null) return undefined;
-  return { level: Number(match[1]), title: inlineText(match[2] ?? "", labels).trim() };
+  const level = match[1] === "" ? SUMMARY_LEVEL : Number(match[1]);
+  return { level, title: inlineText(match[2] ?? "", labels).trim() };
 }
 
 function isParagraphLine(line: string, paragraphLength: number): boolean {
@@ -237,22 +247,26 @@ function isDecoration(line: string): boolean {
 }
 
 // Every repetition below is bounded, so that a page of nothing but brackets stays linear.
-const codeSpan = /(`+)(?!`)([\s\S]{0,2000}?[^`])\1(?!`)/g;
+const literal = /\\([!-/:-@[-`{-~])|(`+)(?!`)([\s\S]{0,2000}?[^`])\2(?!`)/g;
 
 /** Inline markup taken off, paragraph by paragraph; code spans keep their content. */
 function inlineText(markdown: string, labels: ReadonlySet<string>): string {
   return markdown
     .split(/(\n[ \t]*\n)/)
     .map((paragraph) => {
-      // A span inside a link's text must survive when the link around it goes: spans step aside.
-      const spans: string[] = [];
-      const marked = paragraph.replace(codeSpan, (_, _ticks: string, code: string) => {
-        spans.push(code.replace(/^ (.*[^ ].*) $/s, "$1"));
-        return `\uE000${spans.length - 1}\uE001`;
-      });
+      // Code spans and escaped characters step aside, so that no markup is seen in them and a span
+      // inside a link's text survives when the link around it goes.
+      const literals: string[] = [];
+      const marked = paragraph.replace(
+        literal,
+        (_, escaped?: string, _ticks?: string, code?: string) => {
+          literals.push(escaped ?? (code ?? "").replace(/^ (.*[^ ].*) $/s, "$1"));
+          return `\uE000${literals.length - 1}\uE001`;
+        },
+      );
       return withoutInlineMarkup(marked, labels).replace(
         /\uE000(\d+)\uE001/g,
-        (_, index: string) => spans[Number(index)] ?? "",
+        (_, index: string) => literals[Number(index)] ?? "",
       );
     })
     .join("");
@@ -289,8 +303,7 @@ function withoutInlineMarkup(markdown: string, labels: ReadonlySet<string>): str
     .replace(/<\/?[a-z][a-z0-9-]*(?:\s[^<>]*)?\/?>/gi, "")
     .replace(/(\*{1,3}|_{2,3}|~~)(?=\S)((?:(?!\1)[\s\S]){0,1000}?\S)\1/g, "$2")
     .replace(/(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]{0,300}[^\s_])_(?![\p{L}\p{N}_])/gu, "$1")
-    .replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi, decodeEntity)
-    .replace(/\\([!-/:-@[-`{-~])/g, "$1");
+    .replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi, decodeEntity);
 }
 
 function decodeEntity(entity: string, decimal?: string, hex?: string, name?: string): string {
