@@ -15,7 +15,9 @@ const options = process.argv.slice(2).filter((argument) => argument.startsWith("
 const files = (asked.length > 0 ? asked : ["test"])
   .flatMap((place) =>
     statSync(place).isDirectory()
-      ? readdirSync(place, { recursive: true, encoding: "utf8" }).map((name) => path.join(place, name))
+      ? readdirSync(place, { recursive: true, encoding: "utf8" }).map((name) =>
+          path.join(place, name),
+        )
       : [place],
   )
   .filter((name) => name.endsWith(".test.ts"))
