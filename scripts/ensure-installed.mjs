@@ -17,6 +17,16 @@ export function ensureInstalled(root) {
     hash.update(readFileSync(path.join(root, name)));
   const wanted = `${hash.digest("hex")} node-modules-abi ${process.versions.modules}\n`;
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return false;
+  // Somebody ran npm themselves: what is there already must not be deleted and fetched anew.
+  if (
+    !existsSync(stamp) ||
+    readFileSync(stamp, "utf8").split(" ").at(-1) === wanted.split(" ").at(-1)
+  ) {
+    if (matchesLockfile(root)) {
+      writeFileSync(stamp, wanted);
+      return false;
+    }
+  }
 
   console.error("installing packages (npm ci) …");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
@@ -46,4 +56,27 @@ export function ensureInstalled(root) {
   }
   writeFileSync(stamp, wanted);
   return true;
+}
+
+/**
+ * Whether npm's own record of what it installed has every package of the lockfile in its version.
+ * Optional packages may be missing (they are for other platforms); native ones must be built.
+ *
+ * @param {string} root folder of package.json
+ * @returns {boolean}
+ */
+function matchesLockfile(root) {
+  const record = path.join(root, "node_modules", ".package-lock.json");
+  const addon = path.join(root, "node_modules/hnswlib-node/build/Release/addon.node");
+  if (!existsSync(record) || !existsSync(addon)) return false;
+  const packagesOf = (/** @type {string} */ file) =>
+    JSON.parse(readFileSync(file, "utf8")).packages;
+  const installed = packagesOf(record);
+  return Object.entries(packagesOf(path.join(root, "package-lock.json"))).every(
+    ([folder, wanted]) =>
+      folder === "" ||
+      (installed[folder] === undefined
+        ? wanted.optional === true
+        : installed[folder].version === wanted.version),
+  );
 }
