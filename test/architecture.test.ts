@@ -40,6 +40,7 @@ const layered: Readonly<Record<string, readonly string[]>> = {
 /** Outside package -> the only place in src/ that may name it (a room, or one file). */
 const packageHome: Readonly<Record<string, string>> = {
   natural: "analysis/",
+  "@orama/stemmers": "analysis/",
   "wink-bm25-text-search": "sparse/wink-engine.ts",
   "hnswlib-node": "dense/hnsw-index.ts",
   "onnxruntime-node": "inference/",
@@ -61,7 +62,8 @@ function sourceFiles(): string[] {
 
 function importsOf(file: string): Import[] {
   const code = readFileSync(path.join(srcDir, file), "utf8").replace(/^\s*(\*|\/\/|\/\*).*$/gm, "");
-  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\brequire\(\s*|\bresolve\(\s*)["']([^"']+)["']/g;
+  const pattern =
+    /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\brequire\(\s*|\bresolve\(\s*)["']([^"']+)["']/g;
   return [...code.matchAll(pattern)].map((match) => ({ file, target: match[1] ?? "" }));
 }
 

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 
-/** Cuts a lower-case word to the form that it shares with its inflections. Pure. */
+/** Cuts a folded word to the form that it shares with its inflections. Pure; may give "". */
 export type Stem = (word: string) => string;
 
 const load = createRequire(import.meta.url);
@@ -15,4 +15,13 @@ export function naturalStemmer(ending: string): Stem {
     stem(word: string): string;
   };
   return (word) => stemmer.stem(word);
+}
+
+/**
+ * A stemmer compiled from the Snowball project's sources, for the languages that natural lacks, and
+ * for Russian, where natural's agrees with Snowball's on 86 % of words only (others: 98-100 %).
+ */
+export function snowballStemmer(language: string): Stem {
+  const { stemmer } = load(`@orama/stemmers/${language}`) as { stemmer: Stem };
+  return stemmer;
 }

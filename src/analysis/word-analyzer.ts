@@ -23,6 +23,7 @@ export class WordAnalyzer implements NumberingAnalyzer {
   readonly #spans = new WordSpans();
   #numbers = new Int32Array(1024);
   #positions = new Uint32Array(1024);
+  #words = new Uint32Array(1024);
 
   constructor(chain: WordChain, memoLimit: number = defaultMemoLimit) {
     this.id = chain.id;
@@ -43,12 +44,12 @@ export class WordAnalyzer implements NumberingAnalyzer {
     const count = this.numberTerms(text);
     const tokens: Token[] = [];
     for (let i = 0; i < count; i++) {
-      const position = this.#positions[i] as number;
+      const word = this.#words[i] as number;
       tokens.push({
         term: this.#table.terms[this.#numbers[i] as number] as string,
-        position,
-        start: this.#spans.starts[position] as number,
-        end: this.#spans.ends[position] as number,
+        position: this.#positions[i] as number,
+        start: this.#spans.starts[word] as number,
+        end: this.#spans.ends[word] as number,
       });
     }
     return tokens;
@@ -61,17 +62,20 @@ export class WordAnalyzer implements NumberingAnalyzer {
     if (this.#numbers.length < spans.count) {
       this.#numbers = new Int32Array(spans.starts.length);
       this.#positions = new Uint32Array(spans.starts.length);
+      this.#words = new Uint32Array(spans.starts.length);
     }
     const table = this.#table;
     const numbers = this.#numbers;
     const positions = this.#positions;
-    const { starts, ends, count: wordCount } = spans;
+    const words = this.#words;
+    const { starts, ends, positions: wordPositions, count: wordCount } = spans;
     let count = 0;
     for (let word = 0; word < wordCount; word++) {
       const number = table.numberOf(text, starts[word] as number, ends[word] as number);
       if (number < 0) continue;
       numbers[count] = number;
-      positions[count++] = word;
+      positions[count] = wordPositions[word] as number;
+      words[count++] = word;
     }
     return count;
   }

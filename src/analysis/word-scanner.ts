@@ -42,26 +42,45 @@ export class WordSpans {
   count = 0;
   starts: Uint32Array = new Uint32Array(1024);
   ends: Uint32Array = new Uint32Array(1024);
+  /** Position of each word, ascending; words at one position are spellings of one place. */
+  positions: Uint32Array = new Uint32Array(1024);
+  #nextPosition = 0;
 
+  clear(): void {
+    this.count = 0;
+    this.#nextPosition = 0;
+  }
+
+  /** Adds a word at the next position. */
   add(start: number, end: number): void {
+    this.addAt(this.#nextPosition, start, end);
+  }
+
+  /** Adds a word at a position not below the last one. */
+  addAt(position: number, start: number, end: number): void {
     if (this.count === this.starts.length) this.#grow();
     this.starts[this.count] = start;
-    this.ends[this.count++] = end;
+    this.ends[this.count] = end;
+    this.positions[this.count++] = position;
+    this.#nextPosition = position + 1;
   }
 
   #grow(): void {
-    const starts = new Uint32Array(this.starts.length * 2);
-    const ends = new Uint32Array(this.starts.length * 2);
-    starts.set(this.starts);
-    ends.set(this.ends);
-    this.starts = starts;
-    this.ends = ends;
+    this.starts = doubled(this.starts);
+    this.ends = doubled(this.ends);
+    this.positions = doubled(this.positions);
   }
+}
+
+function doubled(column: Uint32Array): Uint32Array {
+  const larger = new Uint32Array(column.length * 2);
+  larger.set(column);
+  return larger;
 }
 
 /** Puts the spans of all words of `text` into `spans`, in text order, replacing what was there. */
 export function scanWords(text: string, spans: WordSpans): void {
-  spans.count = 0;
+  spans.clear();
   const length = text.length;
   let i = 0;
   while (i < length) {
@@ -147,7 +166,8 @@ function isHebrew(text: string, index: number): boolean {
   return unit >= 0x5d0 && unit <= 0x5f2;
 }
 
-function addInPieces(text: string, start: number, end: number, spans: WordSpans): void {
+/** Adds `text[start..end)` in pieces of `maxWordLength` at most. */
+export function addInPieces(text: string, start: number, end: number, spans: WordSpans): void {
   let from = start;
   while (from < end) {
     let to = Math.min(from + maxWordLength, end);

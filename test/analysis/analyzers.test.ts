@@ -56,7 +56,7 @@ describe("every analyzer", () => {
 
     it(`${id} finds nothing in nothing`, () => {
       assert.deepEqual(analyzer.terms(""), []);
-      assert.deepEqual(analyzer.terms(" \n\t\u0000 "), []);
+      assert.deepEqual(analyzer.terms(" \n\t\u2028 "), []);
     });
   }
 });
@@ -72,7 +72,7 @@ function checkAgreement(analyzer: NumberingAnalyzer, text: string): void {
   let lastStart = -1;
   for (const { term, position, start, end } of tokens) {
     assert.ok(term !== "" && !/\p{Surrogate}/u.test(term), "terms are whole Unicode strings");
-    assert.ok(position > before && start >= lastStart, "positions and offsets only grow");
+    assert.ok(position >= before && start >= lastStart, "positions and offsets never fall");
     assert.ok(start < end && end <= text.length, "offsets lie inside the text");
     assert.deepEqual(
       analyzer.terms(text.slice(start, end)).includes(term),
