@@ -1,0 +1,201 @@
+"""Writes test/golden/evaluation/{random-runs,collections,scipy,ranx}.json with other people's tools.
+
+    python scripts/goldens/make-evaluation-goldens.py [folder with scifact, nfcorpus, cranfield, …]
+
+needs pytrec_eval (pytrec-eval-terrier), ir_measures, ranx, scipy, numpy and perl (gdeval). The files
+name the versions. The runs over the collections are made from ids and judgements by
+`collection_run`, which test/evaluation/collection-runs.ts repeats, so no data goes into the file.
+"""
+
+import json
+import math
+import platform
+import random
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import ir_measures
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "test" / "golden" / "evaluation"
+DATA = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "data"
+
+PYTREC_EVAL = [
+    "nDCG", "nDCG@5", "nDCG@10", "nDCG@100", "nDCG(judged_only=True)@10",
+    "AP", "AP@10", "AP(rel=2)", "AP(judged_only=True)@10", "RR", "RR(rel=2)",
+    "P@1", "P@5", "P@10", "P(rel=2)@5", "R@5", "R@10", "R@1000", "R(rel=2)@10",
+    "Success@1", "Success@5", "Success(rel=2)@5", "Rprec", "Rprec(rel=2)",
+    "Bpref", "Bpref(rel=2)", "infAP", "infAP(rel=2)",
+    "SetP", "SetP(rel=2)", "SetR", "SetR(rel=2)", "SetF", "SetF(rel=2)", "SetF(beta=0.5)", "SetAP",
+]
+EXPONENTIAL = {"nDCG(dcg='exp-log2')": "nDCG", "nDCG(dcg='exp-log2')@5": "nDCG@5",
+               "nDCG(dcg='exp-log2')@10": "nDCG@10"}
+ORDER_SENSITIVE = {"RR@3": ir_measures.msmarco, "RR@10": ir_measures.msmarco,
+                   "Judged@5": ir_measures.judged, "Judged@10": ir_measures.judged,
+                   "Judged": ir_measures.judged}
+GDEVAL = ["ERR@5", "ERR@20"]
+COLLECTION_MEASURES = [
+    "nDCG@10", "nDCG", "AP@1000", "AP", "RR", "P@10", "R@10", "R@100", "R@1000",
+    "Success@5", "Rprec", "Bpref", "infAP", "SetF", "P(rel=2)@10",
+]
+
+
+def tools(*names):
+    found = {"python": platform.python_version()}
+    found.update({name: version(name) for name in names})
+    return found
+
+
+def in_trec_eval_order(ranking):
+    """Scores that any tool orders as trec_eval orders the ranking: float32, then id descending."""
+    docs = sorted(ranking.items(), key=lambda item: item[0].encode(), reverse=True)
+    docs.sort(key=lambda item: float(np.float32(item[1])), reverse=True)
+    return {doc: float(len(docs) - rank) for rank, (doc, _) in enumerate(docs)}
+
+
+def per_query(provider, names, qrels, run):
+    measures = {ir_measures.parse_measure(name): name for name in names}
+    assert len(measures) == len(names)
+    values = {name: {} for name in names}
+    for metric in provider.evaluator(list(measures), qrels).iter_calc(run):
+        values[measures[metric.measure]][metric.query_id] = metric.value
+    return values
+
+
+def evaluate(qrels, run, names):
+    values = per_query(ir_measures.pytrec_eval, [n for n in names if n in PYTREC_EVAL or n in
+                                                 ("AP@1000", "R@100", "P(rel=2)@10")], qrels, run)
+    # gains of 2^grade - 1 as grades: trec_eval's discount and ideal ranking with the other gain form
+    gains = {q: {d: (2 ** g - 1 if g > 0 else g) for d, g in docs.items()} for q, docs in qrels.items()}
+    exponential = {k: v for k, v in EXPONENTIAL.items() if k in names}
+    if exponential:
+        plain = per_query(ir_measures.pytrec_eval, list(exponential.values()), gains, run)
+        values.update({ours: plain[theirs] for ours, theirs in exponential.items()})
+    ordered = {q: in_trec_eval_order(r) for q, r in run.items()}
+    for name, provider in ORDER_SENSITIVE.items():
+        if name in names:
+            values.update(per_query(provider, [name], qrels, ordered))
+    err = [n for n in names if n in GDEVAL]
+    if err:
+        values.update(per_query(ir_measures.gdeval, err, qrels, ordered))
+    for measure in values:  # a judged query that the run lacks counts 0
+        for query in qrels:
+            values[measure].setdefault(query, 0.0)
+    return values
+
+
+def random_case(seed):
+    rng = random.Random(seed)
+    names = [f"d{i}" for i in range(40)] + ["D-7", "zz", "é1", "\U0001f600x", "\uffeey"]
+    levels = rng.choice([[0, 1], [0, 0, 1, 2], [-1, 0, 1, 2, 3, 4], [-2, -1, 0, 0, 1]])
+    qrels, run = {}, {}
+    for q in range(1, rng.randint(3, 9)):
+        query = str(q)
+        if rng.random() < 0.9:
+            docs = rng.sample(names, rng.randint(1, 25))
+            qrels[query] = {d: (rng.choice(levels) if rng.random() < 0.95 else 0) for d in docs}
+            if rng.random() < 0.1:
+                qrels[query] = {d: min(g, 0) for d, g in qrels[query].items()}
+            # trec_eval reads past its arrays when no grade of a query reaches 0
+            if max(qrels[query].values()) < 0:
+                qrels[query][docs[0]] = 0
+        if rng.random() < 0.85:
+            docs = rng.sample(names, rng.randint(1, len(names)))
+            kind = rng.random()
+            if kind < 0.4:  # many ties
+                run[query] = {d: rng.randint(-2, 3) / 2 for d in docs}
+            elif kind < 0.7:  # apart in float64, tied in float32
+                run[query] = {d: rng.randint(0, 3) + rng.randint(0, 9) * 1e-9 for d in docs}
+            else:
+                run[query] = {d: rng.uniform(-5, 30) for d in docs}
+    if not qrels:
+        qrels["1"] = {"d1": 1}
+    return qrels, run
+
+
+def write(name, value):
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / name
+    path.write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
+    print(f"{path} {path.stat().st_size} bytes")
+
+
+def make_random_runs():
+    names = PYTREC_EVAL + list(EXPONENTIAL) + list(ORDER_SENSITIVE) + GDEVAL
+    cases = []
+    for seed in range(40):
+        qrels, run = random_case(seed)
+        values = evaluate(qrels, run, names)
+        cases.append({"seed": seed, "qrels": qrels, "run": run, "values": values})
+    write("random-runs.json", {
+        "tools": tools("pytrec-eval-terrier", "ir_measures", "numpy"),
+        "command": "python scripts/goldens/make-evaluation-goldens.py",
+        "tolerance": {"default": 1e-9, "ERR@5": 5e-6, "ERR@20": 5e-6},
+        "note": "ERR by gdeval.pl, which prints 5 decimals; RR@k and Judged get ranks as scores, so "
+                "that ties are trec_eval's; nDCG(dcg='exp-log2') by pytrec_eval over gains as grades.",
+        "cases": cases,
+    })
+
+
+MASK = 0xFFFFFFFF
+
+
+def fnv1a(text):
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = ((value ^ byte) * 0x01000193) & MASK
+    return value
+
+
+def collection_run(qrels, doc_ids):
+    """One linear congruential step a document: the upper bits choose it, the next ones score it."""
+    run = {}
+    for query, grades in qrels.items():
+        state = fnv1a(query)
+        if state % 23 == 0:
+            continue  # a query that the run lacks
+        ranking = {}
+        for doc in doc_ids:
+            state = (state * 1664525 + 1013904223) & MASK
+            grade = grades.get(doc)
+            chosen = state >> 24
+            if chosen < (5 if grade is None else 150):
+                ranking[doc] = ((state >> 8) % 400) / 100 + (grade or 0) * 0.75
+        if ranking:
+            run[query] = ranking
+    return run
+
+
+def make_collections():
+    collections = {}
+    for name in ("scifact", "nfcorpus", "cranfield", "cisi", "vaswani"):
+        folder = DATA / name
+        with open(folder / "corpus.jsonl", encoding="utf-8") as lines:
+            doc_ids = [json.loads(line)["_id"] for line in lines if line.strip()]
+        qrels = {}
+        with open(folder / "qrels" / "test.tsv", encoding="utf-8") as lines:
+            next(lines)
+            for line in lines:
+                query, doc, grade = line.rstrip("\n").split("\t")
+                qrels.setdefault(query, {})[doc] = int(grade)
+        run = collection_run(qrels, doc_ids)
+        values = evaluate(qrels, run, COLLECTION_MEASURES)
+        queries = list(qrels)
+        collections[name] = {
+            "queries": queries,
+            "retrieved": sum(len(r) for r in run.values()),
+            "values": {m: [values[m][q] for q in queries] for m in COLLECTION_MEASURES},
+        }
+    write("collections.json", {
+        "tools": tools("pytrec-eval-terrier", "ir_measures", "numpy"),
+        "command": "python scripts/goldens/make-evaluation-goldens.py",
+        "tolerance": 1e-9,
+        "collections": collections,
+    })
+
+
+if __name__ == "__main__":
+    make_random_runs()
+    make_collections()

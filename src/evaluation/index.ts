@@ -1,0 +1,16 @@
+/** Public API of `braid-search/eval`: runs and judgements in, measures and tests out. */
+
+export type { QrelsFormat, QrelsReadOptions, QrelsReadReport } from "../run/qrels.js";
+export { parseQrels, readQrels } from "../run/qrels.js";
+export type { DocId, Qrels, QueryId, Ranking, Run, ScoredDoc } from "../run/ranking.js";
+export { compareDocIds, compareScoredDocs } from "../run/ranking.js";
+export type { TopicField, Topics, TopicsFormat, TopicsReadOptions } from "../run/topics.js";
+export { parseTopics, readTopics } from "../run/topics.js";
+export type { RunReadOptions, RunReadReport, SkippedLine } from "../run/trec-run.js";
+export { parseTrecRun, readTrecRun, streamTrecRun } from "../run/trec-run.js";
+export { formatTrecRanking, writeTrecRun } from "../run/trec-run-writer.js";
+export type { Evaluation, EvaluationOptions } from "./evaluate-run.js";
+export { evaluateRankings, evaluateRun } from "./evaluate-run.js";
+export type { JudgedRanking } from "./judged-ranking.js";
+export type { Measure } from "./measure.js";
+export { DEFAULT_MEASURES, parseMeasure, parseMeasures } from "./measure.js";
