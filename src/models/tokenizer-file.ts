@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { copyFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InvalidModelError, ModelMissingError } from "../errors.js";
 import { JsonFile } from "./json-file.js";
@@ -72,8 +72,13 @@ export async function copyTokenizer(from: string, to: string, lowerCase: boolean
     entries["normalizer"] = own ? { type: "Sequence", normalizers: [lower, own] } : lower;
     await writeFile(target, JSON.stringify(entries));
   } else {
-    await copyFile(source, target);
+    await copyBytes(source, target);
   }
   const config = path.join(from, "tokenizer_config.json");
-  if (existsSync(config)) await copyFile(config, path.join(to, "tokenizer_config.json"));
+  if (existsSync(config)) await copyBytes(config, path.join(to, "tokenizer_config.json"));
+}
+
+/** Not the file's permissions: a source that is read-only must not make a model that stays so. */
+async function copyBytes(from: string, to: string): Promise<void> {
+  await writeFile(to, await readFile(from));
 }
