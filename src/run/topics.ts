@@ -162,9 +162,11 @@ function* findInTsv(lines: readonly TextLine[], path: string): Generator<FoundTo
   }
 }
 
+const INLINE_TAGS: ReadonlySet<string> = new Set(["b", "em", "i", "strong", "sub", "sup", "u"]);
+
 /**
  * TREC topics are not XML: elements of one topic are often left open, and the id and the texts may
- * begin with a label ("Number:", "Description:"). An element ends where the next tag begins.
+ * begin with a label ("Number:", "Description:"). An element ends where the next one begins.
  */
 function* findInTrec(
   lines: readonly TextLine[],
@@ -190,6 +192,9 @@ function* findInTrec(
       } else if (tag && ["num", "title", "desc", "narr"].includes(name)) {
         // `<NUM>1<NUM>`, as some collections have it, closes by the same tag.
         element = tag[1] === "/" || element === name ? "" : name;
+      } else if (tag) {
+        // Further elements (<dom>, <smry>, <con>, …) end the one before; mark-up inside a text does not.
+        if (!INLINE_TAGS.has(name)) element = "";
       } else if (topic && element === "num") {
         topic.num += `${part} `;
       } else if (topic && element === wanted) {
