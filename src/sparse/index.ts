@@ -1,0 +1,26 @@
+/** The sparse leg as a library: inverted segments, BM25, exact pruned search. Loads no server and no model. */
+export { type Bm25Parameters, type Bm25Variant, bm25Parameters } from "./bm25.js";
+export { type MergeInput, mergeSparseSegments } from "./merge-segments.js";
+export { type ParseQueryOptions, parseSparseQuery } from "./parse-query.js";
+export { SparseSegmentBuilder } from "./segment-builder.js";
+export { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
+export {
+  bagOfWords,
+  type Occur,
+  type PhraseClause,
+  type QueryField,
+  type SparseClause,
+  type SparseQuery,
+  type TermClause,
+} from "./sparse-query.js";
+export {
+  type SparseExplanation,
+  type SparseHits,
+  SparseSearcher,
+  type SparseSearchOptions,
+  type StoredText,
+  type TermExplanation,
+} from "./sparse-searcher.js";
+export { openSparseSegment, type SegmentStatistics, type SparseSegment } from "./sparse-segment.js";
+export { type SparseSettings, sparseSettings } from "./sparse-settings.js";
+export { TermCorrections, termCorrectionsFor } from "./term-corrections.js";

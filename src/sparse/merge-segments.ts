@@ -1,0 +1,183 @@
+import { InputError } from "../errors.js";
+import type { Bitset } from "../numeric/bitset.js";
+import type { SectionSink } from "../store/sections.js";
+import { type PostingList, PostingsWriter } from "./postings.js";
+import { type SparseSegment, writeSegmentFrame } from "./sparse-segment.js";
+import { compareBytes } from "./term-dictionary.js";
+
+/** One segment of a merge and the documents of it to keep (null: all). */
+export interface MergeInput {
+  readonly segment: SparseSegment;
+  readonly keep: Bitset | null;
+}
+
+/**
+ * Writes one segment with the kept documents of the inputs, in the order of the inputs. Terms are
+ * merged in byte order; nothing is analysed again.
+ *
+ * @throws {InputError} no input, or inputs of different analyzers
+ */
+export function mergeSparseSegments(inputs: readonly MergeInput[], sink: SectionSink): void {
+  const first = inputs[0];
+  if (first === undefined) throw new InputError("merging needs at least one segment, got 0");
+  for (const { segment } of inputs) {
+    if (segment.analyzer === first.segment.analyzer) continue;
+    throw new InputError(
+      `segments to merge must share one analyzer, got ${first.segment.analyzer} and ${segment.analyzer}`,
+      { analyzer: first.segment.analyzer, other: segment.analyzer },
+    );
+  }
+  const parts = documentParts(inputs);
+  const docCount = parts.reduce((sum, part) => sum + part.keptCount, 0);
+  const lengths = new Uint32Array(docCount);
+  const titleLengths = new Uint32Array(docCount);
+  for (const part of parts) part.copyLengths(lengths, titleLengths);
+
+  const writer = new PostingsWriter(lengths, titleLengths);
+  mergeTerms(parts, docCount, writer);
+  writer.write(sink);
+  writeSegmentFrame(sink, {
+    analyzer: first.segment.analyzer,
+    positions: false,
+    lengths,
+    titleLengths,
+    termCount: writer.termCount,
+    postingCount: writer.postingCount,
+  });
+}
+
+/** One input with where its documents go and how far its terms are merged. */
+class MergePart {
+  readonly segment: SparseSegment;
+  readonly base: number;
+  readonly keptCount: number;
+  /** docOrd -> new docOrd; `dropped` where not kept; null where all are kept. */
+  readonly newOrds: Uint32Array | null;
+  termOrd = 0;
+  term: Uint8Array | null;
+
+  constructor({ segment, keep }: MergeInput, base: number) {
+    this.segment = segment;
+    this.base = base;
+    this.term = segment.termCount > 0 ? segment.dictionary.termBytes(0) : null;
+    if (keep === null) {
+      this.keptCount = segment.docCount;
+      this.newOrds = null;
+      return;
+    }
+    const newOrds = new Uint32Array(segment.docCount).fill(dropped);
+    let next = base;
+    for (let doc = keep.next(0); doc >= 0; doc = keep.next(doc + 1)) newOrds[doc] = next++;
+    this.keptCount = next - base;
+    this.newOrds = newOrds;
+  }
+
+  copyLengths(lengths: Uint32Array, titleLengths: Uint32Array): void {
+    const { segment, newOrds } = this;
+    if (newOrds === null) {
+      lengths.set(segment.lengths, this.base);
+      titleLengths.set(segment.titleLengths, this.base);
+      return;
+    }
+    for (let doc = 0; doc < newOrds.length; doc++) {
+      const newOrd = newOrds[doc]!;
+      if (newOrd === dropped) continue;
+      lengths[newOrd] = segment.lengths[doc]!;
+      titleLengths[newOrd] = segment.titleLengths[doc]!;
+    }
+  }
+
+  /** Decodes a list to `out` from `at` on, renumbered; returns the end of what was kept. */
+  decode(list: PostingList, out: MutableColumns, at: number): number {
+    const { docs, tfs } = out;
+    const end = at + this.segment.postings.decodeList(list, docs, tfs, at);
+    const { newOrds, base } = this;
+    if (newOrds === null) {
+      for (let i = at; i < end; i++) docs[i]! += base;
+      return end;
+    }
+    let kept = at;
+    for (let i = at; i < end; i++) {
+      const newOrd = newOrds[docs[i]!]!;
+      if (newOrd === dropped) continue;
+      docs[kept] = newOrd;
+      tfs[kept++] = tfs[i]!;
+    }
+    return kept;
+  }
+
+  nextTerm(): void {
+    this.termOrd++;
+    this.term =
+      this.termOrd < this.segment.termCount
+        ? this.segment.dictionary.termBytes(this.termOrd)
+        : null;
+  }
+}
+
+const dropped = 0xffffffff;
+
+interface MutableColumns {
+  docs: Uint32Array;
+  tfs: Uint32Array;
+  count: number;
+}
+
+function documentParts(inputs: readonly MergeInput[]): MergePart[] {
+  let base = 0;
+  return inputs.map((input) => {
+    const part = new MergePart(input, base);
+    base += part.keptCount;
+    return part;
+  });
+}
+
+function mergeTerms(parts: readonly MergePart[], docCount: number, writer: PostingsWriter): void {
+  // A list is decoded whole before dropped documents leave it, so the scratch holds one input more.
+  const room = docCount + Math.max(...parts.map((part) => part.segment.docCount));
+  const combined = { docs: new Uint32Array(room), tfs: new Uint32Array(room), count: 0 };
+  const title = {
+    docs: new Uint32Array(room),
+    tfs: new Uint32Array(room),
+    count: 0,
+    onlyCount: 0,
+  };
+  for (;;) {
+    let term: Uint8Array | null = null;
+    for (const part of parts) {
+      if (part.term !== null && (term === null || compareBytes(part.term, term) < 0)) {
+        term = part.term;
+      }
+    }
+    if (term === null) return;
+    combined.count = 0;
+    title.count = 0;
+    for (const part of parts) {
+      if (part.term === null || compareBytes(part.term, term) !== 0) continue;
+      const postings = part.segment.termPostings(part.termOrd);
+      combined.count = part.decode(postings.combined, combined, combined.count);
+      if (postings.title !== null) title.count = part.decode(postings.title, title, title.count);
+    }
+    if (combined.count > 0) {
+      title.onlyCount = title.count > 0 ? countTitleOnly(combined, title) : 0;
+      writer.addTerm(term, combined, title.count > 0 ? title : null);
+    }
+    for (const part of parts) {
+      if (part.term !== null && part.term !== term && compareBytes(part.term, term) === 0) {
+        part.nextTerm();
+      }
+    }
+    for (const part of parts) if (part.term === term) part.nextTerm();
+  }
+}
+
+/** Documents whose tf is the same in both lists have the term in the title alone. */
+function countTitleOnly(combined: MutableColumns, title: MutableColumns): number {
+  let only = 0;
+  let at = 0;
+  for (let i = 0; i < title.count; i++) {
+    while (combined.docs[at]! < title.docs[i]!) at++;
+    if (combined.tfs[at] === title.tfs[i]) only++;
+  }
+  return only;
+}

@@ -1,0 +1,217 @@
+import { InputError } from "../errors.js";
+import { ByteReader, ByteWriter } from "../numeric/byte-writer.js";
+import { GrowableUint32 } from "../numeric/growable-uint32.js";
+import type { SectionSink } from "../store/sections.js";
+import {
+  blockSize,
+  decodeBlockDocs,
+  decodeBlockTfs,
+  encodeBlock,
+  maxTermFrequency,
+} from "./block-codec.js";
+import { writeFrontier } from "./impact-frontier.js";
+import { TermDictionaryWriter } from "./term-dictionary.js";
+
+/*
+ * Two lists per term: the combined one (tf = occurrences in title and text) and, for terms that
+ * occur in a title, the title's own. An unscoped query with boosts 1 and 1 reads the first only.
+ *
+ *   sparse.postings   bytes; per term its title entry, if any, and then its combined entry
+ *   sparse.blocks     words; full blocks of 128 postings (block-codec.ts)
+ *   sparse.block-ends Uint32[2 blocks]: last document of the block, first word of the block
+ *   sparse.bounds     bytes; impact frontiers of the blocks and the tail of lists with full blocks
+ *
+ *   combined entry    varint 2 df + (1 if a title entry stands before)
+ *                     [varint bytes back to the title entry]
+ *   title entry       varint df, varint number of its documents that lack the term in the text
+ *   both, go on with  [df >= 128: varint first block, varint offset in sparse.bounds]
+ *                     tail of df mod 128 postings: varint 2 (gap - 1) + (tf = 1), [varint tf - 2]
+ */
+
+/** One decoded or growing list of postings, documents ascending. */
+export interface PostingColumns {
+  readonly docs: Uint32Array;
+  readonly tfs: Uint32Array;
+  readonly count: number;
+}
+
+/** Where one list of a segment stands and how long it is. */
+export interface PostingList {
+  readonly df: number;
+  /** First of `df div 128` full blocks. */
+  readonly firstBlock: number;
+  /** Offset in `sparse.bounds`; meaningful where there is a full block. */
+  readonly boundsOffset: number;
+  readonly tailOffset: number;
+}
+
+export interface TermPostings {
+  readonly combined: PostingList;
+  /** Null where the term occurs in no title. `onlyCount` documents have it in the title alone. */
+  readonly title: (PostingList & { readonly onlyCount: number }) | null;
+}
+
+/** Writes the postings of a segment, terms in ascending byte order. */
+export class PostingsWriter {
+  readonly #dictionary = new TermDictionaryWriter();
+  readonly #entries = new ByteWriter(256);
+  readonly #bounds = new ByteWriter(16);
+  readonly #blocks = new GrowableUint32(16);
+  readonly #blockEnds = new GrowableUint32(4);
+  readonly #lengths: Uint32Array;
+  readonly #titleLengths: Uint32Array;
+  postingCount = 0;
+
+  constructor(lengths: Uint32Array, titleLengths: Uint32Array) {
+    this.#lengths = lengths;
+    this.#titleLengths = titleLengths;
+  }
+
+  get termCount(): number {
+    return this.#dictionary.count;
+  }
+
+  /** `combined.count` >= 1; `title` is null or not empty. */
+  addTerm(
+    term: Uint8Array,
+    combined: PostingColumns,
+    title: (PostingColumns & { readonly onlyCount: number }) | null,
+  ): void {
+    const entries = this.#entries;
+    const titleOffset = entries.length;
+    if (title !== null) {
+      entries.varint(title.count);
+      entries.varint(title.onlyCount);
+      this.#addList(title, this.#titleLengths);
+    }
+    const offset = entries.length;
+    this.#dictionary.add(term, offset);
+    entries.varint(2 * combined.count + (title === null ? 0 : 1));
+    if (title !== null) entries.varint(offset - titleOffset);
+    this.#addList(combined, this.#lengths);
+    this.postingCount += combined.count;
+  }
+
+  write(sink: SectionSink): void {
+    this.#dictionary.write(sink, this.#entries.length);
+    sink.add("sparse.postings", this.#entries.bytes());
+    if (this.#blocks.length > 0) {
+      sink.add("sparse.blocks", this.#blocks.values());
+      sink.add("sparse.block-ends", this.#blockEnds.values());
+      sink.add("sparse.bounds", this.#bounds.bytes());
+    }
+  }
+
+  #addList(list: PostingColumns, lengths: Uint32Array): void {
+    const { docs, tfs, count } = list;
+    const entries = this.#entries;
+    const fullEnd = count - (count % blockSize);
+    let previousDoc = -1;
+    if (fullEnd > 0) {
+      entries.varint(this.#blockEnds.length / 2);
+      entries.varint(this.#bounds.length);
+      for (let from = 0; from < fullEnd; from += blockSize) {
+        const lastDoc = docs[from + blockSize - 1]!;
+        this.#blockEnds.push(lastDoc);
+        this.#blockEnds.push(this.#blocks.length);
+        encodeBlock(docs, tfs, from, previousDoc, this.#blocks);
+        writeFrontier(docs, tfs, from, from + blockSize, lengths, this.#bounds);
+        previousDoc = lastDoc;
+      }
+      if (fullEnd < count) writeFrontier(docs, tfs, fullEnd, count, lengths, this.#bounds);
+    }
+    for (let i = fullEnd; i < count; i++) {
+      const doc = docs[i]!;
+      const tf = tfs[i]!;
+      entries.varint(2 * (doc - previousDoc - 1) + (tf === 1 ? 1 : 0));
+      if (tf !== 1) entries.varint(tf - 2);
+      previousDoc = doc;
+    }
+  }
+}
+
+/** Refuses what the block format cannot hold. */
+export function checkTermFrequency(tf: number, term: string, docOrd: number): void {
+  if (tf <= maxTermFrequency) return;
+  throw new InputError(
+    `one term may occur at most ${maxTermFrequency} times in a document, got ${tf} of ` +
+      `${JSON.stringify(term.slice(0, 40))} in document ${docOrd} of the segment`,
+    { term: term.slice(0, 40), tf, docOrd },
+  );
+}
+
+/** Read side: the sections of one segment's postings. */
+export class PostingsReader {
+  readonly entries: Uint8Array;
+  readonly blocks: Uint32Array;
+  readonly blockEnds: Uint32Array;
+  readonly bounds: Uint8Array;
+
+  constructor(
+    entries: Uint8Array,
+    blocks: Uint32Array,
+    blockEnds: Uint32Array,
+    bounds: Uint8Array,
+  ) {
+    this.entries = entries;
+    this.blocks = blocks;
+    this.blockEnds = blockEnds;
+    this.bounds = bounds;
+  }
+
+  /** The lists of the term whose combined entry starts at `offset`. */
+  termAt(offset: number): TermPostings {
+    const reader = new ByteReader(this.entries, offset);
+    const head = reader.varint();
+    const titleOffset = (head & 1) === 1 ? offset - reader.varint() : -1;
+    const combined = listAt(reader, head >>> 1);
+    if (titleOffset < 0) return { combined, title: null };
+    const titleReader = new ByteReader(this.entries, titleOffset);
+    const df = titleReader.varint();
+    const onlyCount = titleReader.varint();
+    return { combined, title: { ...listAt(titleReader, df), onlyCount } };
+  }
+
+  /** Decodes a whole list into `docs` and `tfs` from `at` on; returns its df. */
+  decodeList(list: PostingList, docs: Uint32Array, tfs: Uint32Array, at = 0): number {
+    let out = at;
+    let previousDoc = -1;
+    const blockEnd = list.firstBlock + Math.floor(list.df / blockSize);
+    for (let block = list.firstBlock; block < blockEnd; block++) {
+      const word = this.blockEnds[2 * block + 1]!;
+      decodeBlockDocs(this.blocks, word, previousDoc, docs, out);
+      decodeBlockTfs(this.blocks, word, tfs, out);
+      previousDoc = this.blockEnds[2 * block]!;
+      out += blockSize;
+    }
+    this.decodeTail(list, previousDoc, docs, tfs, out);
+    return list.df;
+  }
+
+  /** Decodes the last df mod 128 postings into `docs` and `tfs` from `at` on; returns their number. */
+  decodeTail(
+    list: PostingList,
+    previousDoc: number,
+    docs: Uint32Array,
+    tfs: Uint32Array,
+    at: number,
+  ): number {
+    const count = list.df % blockSize;
+    const reader = new ByteReader(this.entries, list.tailOffset);
+    let doc = previousDoc;
+    for (let i = at; i < at + count; i++) {
+      const value = reader.varint();
+      doc += (value >>> 1) + 1;
+      docs[i] = doc;
+      tfs[i] = (value & 1) === 1 ? 1 : reader.varint() + 2;
+    }
+    return count;
+  }
+}
+
+function listAt(reader: ByteReader, df: number): PostingList {
+  const hasBlocks = df >= blockSize;
+  const firstBlock = hasBlocks ? reader.varint() : 0;
+  const boundsOffset = hasBlocks ? reader.varint() : 0;
+  return { df, firstBlock, boundsOffset, tailOffset: reader.position };
+}

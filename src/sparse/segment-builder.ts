@@ -1,0 +1,238 @@
+import type { Analyzer } from "../analysis/analyzer.js";
+import { GrowableUint32 } from "../numeric/growable-uint32.js";
+import { compareDocIds } from "../run/ranking.js";
+import type { SectionSink } from "../store/sections.js";
+import { checkTermFrequency, PostingsWriter } from "./postings.js";
+import { writeSegmentFrame } from "./sparse-segment.js";
+import type { SparseSettings } from "./sparse-settings.js";
+import { termBytes } from "./term-dictionary.js";
+
+const surrogate = /[\ud800-\udfff]/;
+
+/** Postings in document order: parallel columns of term and tf, with where each document starts. */
+class PostingLog {
+  readonly terms = new GrowableUint32(64);
+  readonly tfs = new GrowableUint32(64);
+  /** Per document: index of its first posting. */
+  readonly starts = new GrowableUint32(8);
+  /** Document frequency per term id. */
+  readonly df = new GrowableUint32(64);
+}
+
+/**
+ * Inverts documents in memory: `add` them in docOrd order, then `write` the segment once.
+ *
+ * Postings are logged in document order and sorted by term with one counting sort at the end, so
+ * adding costs one hash look-up a token and no allocation a document.
+ */
+export class SparseSegmentBuilder {
+  readonly #analyzer: Analyzer;
+  readonly #settings: SparseSettings;
+  readonly #termIds = new Map<string, number>();
+  readonly #terms: string[] = [];
+  #termChars = 0;
+  #hasSurrogates = false;
+  readonly #combined = new PostingLog();
+  readonly #title = new PostingLog();
+  /** Per term id: 1 + the document it was last seen in, and where its posting stands in the log. */
+  readonly #seenIn = new GrowableUint32(64);
+  readonly #postingOf = new GrowableUint32(64);
+  /** Per term id: documents that have it in the title alone. */
+  readonly #titleOnly = new GrowableUint32(64);
+  readonly #lengths = new GrowableUint32(8);
+  readonly #titleLengths = new GrowableUint32(8);
+
+  constructor(analyzer: Analyzer, settings: SparseSettings) {
+    this.#analyzer = analyzer;
+    this.#settings = settings;
+  }
+
+  get docCount(): number {
+    return this.#lengths.length;
+  }
+
+  /** Roughly what the builder holds, to decide when to write. */
+  get memoryBytes(): number {
+    return (
+      8 * (this.#combined.terms.length + this.#title.terms.length) +
+      16 * this.docCount +
+      120 * this.#terms.length +
+      this.#termChars
+    );
+  }
+
+  /** The next document; its docOrd is `docCount` before the call. */
+  add(title: string, text: string): void {
+    const doc = this.docCount;
+    const log = this.#combined;
+    const start = log.terms.length;
+    log.starts.push(start);
+    this.#title.starts.push(this.#title.terms.length);
+    const titleLength = title === "" ? 0 : this.#addTerms(this.#analyzer.terms(title), doc);
+    const titleEnd = log.terms.length;
+    if (titleLength > 0) this.#copyToTitleLog(start, titleEnd);
+    const textLength = text === "" ? 0 : this.#addTerms(this.#analyzer.terms(text), doc);
+    if (titleLength > 0) this.#countTitleOnly(start, titleEnd);
+    this.#lengths.push(titleLength + textLength);
+    this.#titleLengths.push(titleLength);
+  }
+
+  /** Writes the sections of the segment. */
+  write(sink: SectionSink): void {
+    const lengths = this.#lengths.values();
+    const titleLengths = this.#titleLengths.values();
+    const order = this.#sortedTermIds();
+    const combined = sortByTerm(this.#combined, order, lengths.length);
+    const title = sortByTerm(this.#title, order, lengths.length);
+    const writer = new PostingsWriter(lengths, titleLengths);
+    for (let i = 0; i < order.length; i++) {
+      const id = order[i]!;
+      const list = columnsOf(combined, i);
+      for (let at = 0; at < list.count; at++) {
+        if (list.tfs[at]! > 0xffff)
+          checkTermFrequency(list.tfs[at]!, this.#terms[id]!, list.docs[at]!);
+      }
+      const titleList = columnsOf(title, i);
+      writer.addTerm(
+        termBytes(this.#terms[id]!),
+        list,
+        titleList.count === 0 ? null : { ...titleList, onlyCount: this.#titleOnly.buffer[id]! },
+      );
+    }
+    writer.write(sink);
+    writeSegmentFrame(sink, {
+      analyzer: this.#settings.analyzer,
+      positions: false,
+      lengths,
+      titleLengths,
+      termCount: writer.termCount,
+      postingCount: writer.postingCount,
+    });
+  }
+
+  #addTerms(terms: readonly string[], doc: number): number {
+    const log = this.#combined;
+    log.terms.reserve(terms.length);
+    log.tfs.reserve(terms.length);
+    const logTerms = log.terms.buffer;
+    const logTfs = log.tfs.buffer;
+    let end = log.terms.length;
+    for (let i = 0; i < terms.length; i++) {
+      const term = terms[i]!;
+      const id = this.#termIds.get(term) ?? this.#addTermId(term);
+      if (this.#seenIn.buffer[id] === doc + 1) {
+        logTfs[this.#postingOf.buffer[id]!]!++;
+      } else {
+        this.#seenIn.buffer[id] = doc + 1;
+        this.#postingOf.buffer[id] = end;
+        log.df.buffer[id]!++;
+        logTerms[end] = id;
+        logTfs[end++] = 1;
+      }
+    }
+    log.terms.length = end;
+    log.tfs.length = end;
+    return terms.length;
+  }
+
+  #addTermId(term: string): number {
+    let wellFormed = term;
+    if (surrogate.test(term)) {
+      this.#hasSurrogates = true;
+      wellFormed = new TextDecoder().decode(termBytes(term));
+      const known = this.#termIds.get(wellFormed);
+      if (known !== undefined) {
+        this.#termIds.set(term, known);
+        return known;
+      }
+    }
+    const id = this.#terms.length;
+    this.#termIds.set(wellFormed, id);
+    if (wellFormed !== term) this.#termIds.set(term, id);
+    this.#terms.push(wellFormed);
+    this.#termChars += 2 * term.length;
+    this.#seenIn.push(0);
+    this.#postingOf.push(0);
+    this.#titleOnly.push(0);
+    this.#combined.df.push(0);
+    this.#title.df.push(0);
+    return id;
+  }
+
+  #copyToTitleLog(start: number, end: number): void {
+    const { terms, tfs, df } = this.#title;
+    for (let i = start; i < end; i++) {
+      const id = this.#combined.terms.buffer[i]!;
+      terms.push(id);
+      tfs.push(this.#combined.tfs.buffer[i]!);
+      df.buffer[id]!++;
+    }
+  }
+
+  /** A term whose tf did not grow while the text was read is in the title alone. */
+  #countTitleOnly(start: number, end: number): void {
+    const titleStart = this.#title.terms.length - (end - start);
+    for (let i = 0; i < end - start; i++) {
+      if (this.#combined.tfs.buffer[start + i] === this.#title.tfs.buffer[titleStart + i]) {
+        this.#titleOnly.buffer[this.#combined.terms.buffer[start + i]!]!++;
+      }
+    }
+  }
+
+  /** Term ids in byte order of their UTF-8 forms, which is UTF-16 order without surrogates. */
+  #sortedTermIds(): Uint32Array {
+    const terms = this.#terms;
+    const sorted = [...terms.keys()];
+    if (this.#hasSurrogates) sorted.sort((a, b) => compareDocIds(terms[a]!, terms[b]!));
+    else sorted.sort((a, b) => (terms[a]! < terms[b]! ? -1 : 1));
+    return Uint32Array.from(sorted);
+  }
+}
+
+interface SortedPostings {
+  readonly docs: Uint32Array;
+  readonly tfs: Uint32Array;
+  /** Per position in the term order: start of its postings; one more at the end. */
+  readonly starts: Uint32Array;
+}
+
+/** Counting sort of a log by term order; documents stay ascending inside a term. */
+function sortByTerm(log: PostingLog, order: Uint32Array, docCount: number): SortedPostings {
+  const count = log.terms.length;
+  const starts = new Uint32Array(order.length + 1);
+  const next = new Uint32Array(order.length);
+  let sum = 0;
+  for (let i = 0; i < order.length; i++) {
+    starts[i] = sum;
+    next[order[i]!] = sum;
+    sum += log.df.buffer[order[i]!]!;
+  }
+  starts[order.length] = sum;
+  const docs = new Uint32Array(count);
+  const tfs = new Uint32Array(count);
+  const logTerms = log.terms.buffer;
+  const logTfs = log.tfs.buffer;
+  const docStarts = log.starts.buffer;
+  for (let doc = 0; doc < docCount; doc++) {
+    const end = doc + 1 < docCount ? docStarts[doc + 1]! : count;
+    for (let i = docStarts[doc]!; i < end; i++) {
+      const at = next[logTerms[i]!]!++;
+      docs[at] = doc;
+      tfs[at] = logTfs[i]!;
+    }
+  }
+  return { docs, tfs, starts };
+}
+
+function columnsOf(
+  postings: SortedPostings,
+  position: number,
+): { docs: Uint32Array; tfs: Uint32Array; count: number } {
+  const from = postings.starts[position]!;
+  const to = postings.starts[position + 1]!;
+  return {
+    docs: postings.docs.subarray(from, to),
+    tfs: postings.tfs.subarray(from, to),
+    count: to - from,
+  };
+}

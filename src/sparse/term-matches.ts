@@ -1,0 +1,66 @@
+import type { QueryField } from "./sparse-query.js";
+import type { SparseSegment } from "./sparse-segment.js";
+import type { SparseSettings } from "./sparse-settings.js";
+
+/** Postings of one term of one segment as the query's field sees them. */
+export interface TermMatches {
+  readonly count: number;
+  readonly docs: Uint32Array;
+  /** tf' of the field: weighted by the boosts for `all`, so not always an integer. */
+  readonly tfs: Float64Array;
+}
+
+const none: TermMatches = { count: 0, docs: new Uint32Array(0), tfs: new Float64Array(0) };
+
+/**
+ * Decodes a term completely: the plain way, used by exhaustive search, explanation and conditions.
+ * tf' = title · tf_title + text · tf_text for `all`; the field's own tf for `title` and `text`.
+ */
+export function termMatches(
+  segment: SparseSegment,
+  term: string,
+  field: QueryField,
+  boosts: SparseSettings["boosts"],
+): TermMatches {
+  const postings = segment.find(term);
+  if (postings === null) return none;
+  const { combined, title } = segment.decode(postings);
+  if (field === "title") {
+    return title === null
+      ? none
+      : { count: title.count, docs: title.docs, tfs: Float64Array.from(title.tfs) };
+  }
+  const docs = new Uint32Array(combined.count);
+  const tfs = new Float64Array(combined.count);
+  const titleWeight = field === "text" ? 0 : boosts.title;
+  const textWeight = field === "text" ? 1 : boosts.text;
+  let count = 0;
+  let at = 0;
+  for (let i = 0; i < combined.count; i++) {
+    const doc = combined.docs[i]!;
+    let titleTf = 0;
+    if (title !== null) {
+      while (at < title.count && title.docs[at]! < doc) at++;
+      if (at < title.count && title.docs[at] === doc) titleTf = title.tfs[at]!;
+    }
+    const tf = titleWeight * titleTf + textWeight * (combined.tfs[i]! - titleTf);
+    if (tf <= 0) continue;
+    docs[count] = doc;
+    tfs[count++] = tf;
+  }
+  return { count, docs, tfs };
+}
+
+/** Length that normalises the field in one document: weighted by the boosts for `all`. */
+export function fieldLength(
+  segment: SparseSegment,
+  docOrd: number,
+  field: QueryField,
+  boosts: SparseSettings["boosts"],
+): number {
+  const titleLength = segment.titleLengths[docOrd]!;
+  const textLength = segment.lengths[docOrd]! - titleLength;
+  if (field === "title") return titleLength;
+  if (field === "text") return textLength;
+  return boosts.title * titleLength + boosts.text * textLength;
+}
