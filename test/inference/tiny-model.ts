@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { ModelDescription } from "../../src/models/model-description.js";
+import { fingerprint } from "../../src/models/model-folder.js";
 
 /**
  * A model small enough to check by hand: word w of the vocabulary has the row `rows[w]`, a text is
@@ -23,15 +24,15 @@ export function tinyModel(changes: Partial<ModelDescription> = {}): TinyModel {
   writeFileSync(path.join(dir, "model.onnx"), tinyGraph(rows));
   writeFileSync(path.join(dir, "tokenizer.json"), JSON.stringify(wordTokenizer()));
   writeFileSync(path.join(dir, "tokenizer_config.json"), JSON.stringify({ pad_token: "[PAD]" }));
-  const description: ModelDescription = {
-    formatVersion: 1,
+  const settings = {
+    formatVersion: 1 as const,
     name: "tiny",
-    kind: "dual-encoder",
-    family: "bert",
+    kind: "dual-encoder" as const,
+    family: "bert" as const,
     dimension: 3,
-    similarity: "dot",
-    pooling: "mean",
-    numberFormat: "fp32",
+    similarity: "dot" as const,
+    pooling: "mean" as const,
+    numberFormat: "fp32" as const,
     maxTokens: 6,
     prompts: { query: "", document: "" },
     onnxFile: "model.onnx",
@@ -41,12 +42,12 @@ export function tinyModel(changes: Partial<ModelDescription> = {}): TinyModel {
     tokenOutput: null,
     batchInvariant: true,
     weights: "sha256:0",
-    fingerprint: "sha256:tiny",
     files: [],
     source: "test",
     licence: null,
     ...changes,
   };
+  const description: ModelDescription = { ...settings, fingerprint: fingerprint(settings) };
   writeFileSync(path.join(dir, "model.json"), JSON.stringify(description));
   return { dir, description, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }

@@ -1,0 +1,172 @@
+import { EncoderMismatchError, InputError } from "../errors.js";
+import type { Bitset } from "../numeric/bitset.js";
+import type { DocNames, LegHits } from "../run/doc-names.js";
+import { compareDocIds } from "../run/ranking.js";
+import { BestDocuments } from "./best-documents.js";
+import { dotProduct } from "./dot-product.js";
+import { rowsOf, type VectorSegment } from "./vectors.js";
+
+/** One segment of a snapshot as the dense leg sees it. */
+export interface DenseSegment {
+  readonly vectors: VectorSegment;
+  readonly names: DocNames;
+  /** Documents that are no longer there; null where all are. */
+  readonly deleted: Bitset | null;
+}
+
+export interface DenseSearchOptions {
+  /** How many hits to return at most; an integer >= 0. */
+  readonly depth: number;
+  /** Documents that may be hits, one set per segment (null: all of it); without it all may. */
+  readonly accept?: readonly (Bitset | null)[] | undefined;
+}
+
+/**
+ * Dense leg over one snapshot: the `depth` documents whose vectors have the largest inner product
+ * with the query's, exactly, best first, ties by docId descending.
+ *
+ * - Cosine models have vectors of length 1; rounding past 1 is clamped to [-1, 1].
+ * - A document with several vectors (passages) scores by its best one.
+ * - Every document has a vector, so documents without text can be hits too.
+ */
+export class DenseSearcher {
+  readonly #segments: readonly DenseSegment[];
+
+  /** @throws {InputError} segments and names of different sizes, or vectors of different kinds */
+  constructor(segments: readonly DenseSegment[]) {
+    const first = segments[0]?.vectors;
+    for (const { vectors, names } of segments) {
+      if (
+        vectors.docCount !== names.docCount ||
+        vectors.dimension !== first?.dimension ||
+        vectors.similarity !== first.similarity
+      ) {
+        throw new InputError(
+          `segments of one snapshot must agree: ${vectors.docCount} vectors for ${names.docCount} documents, dimension ${vectors.dimension} beside ${first?.dimension}`,
+          { vectors: vectors.docCount, documents: names.docCount },
+        );
+      }
+    }
+    this.#segments = segments;
+  }
+
+  /**
+   * @param queryVector `[dimension]`, finite
+   * @throws {EncoderMismatchError} the vector has another dimension than the collection
+   * @throws {InputError} depth, accept or the vector is not usable
+   */
+  search(queryVector: Float32Array, { depth, accept }: DenseSearchOptions): LegHits {
+    this.#checkQuery(queryVector);
+    if (!Number.isInteger(depth) || depth < 0) {
+      throw new InputError(`depth must be an integer >= 0, got ${depth}`, {
+        field: "depth",
+        value: depth,
+      });
+    }
+    if (accept !== undefined && accept.length !== this.#segments.length) {
+      throw new InputError(
+        `accept must have one set per segment, got ${accept.length} for ${this.#segments.length}`,
+        { field: "accept", expected: this.#segments.length, got: accept.length },
+      );
+    }
+    const hits: Hit[] = [];
+    for (const [segmentOrd, segment] of this.#segments.entries()) {
+      const best = scanSegment(segment, queryVector, depth, accept?.[segmentOrd] ?? null);
+      for (const { docOrd, score } of best.sorted()) hits.push({ segmentOrd, docOrd, score });
+    }
+    if (this.#segments.length > 1) hits.sort((a, b) => this.#compare(a, b));
+    const count = Math.min(depth, hits.length);
+    const kept = hits.slice(0, count);
+    return {
+      count,
+      segmentOrds: Uint32Array.from(kept, ({ segmentOrd }) => segmentOrd),
+      docOrds: Uint32Array.from(kept, ({ docOrd }) => docOrd),
+      scores: Float64Array.from(kept, ({ score }) => score),
+    };
+  }
+
+  /**
+   * Score of one document, the same bits that `search` ranks by, whether it is deleted or not.
+   *
+   * @throws {InputError} no such document
+   */
+  score(queryVector: Float32Array, segmentOrd: number, docOrd: number): number {
+    this.#checkQuery(queryVector);
+    const vectors = this.#segments[segmentOrd]?.vectors;
+    if (vectors === undefined || !(docOrd >= 0 && docOrd < vectors.docCount)) {
+      throw new InputError(`no document ${docOrd} in segment ${segmentOrd}`, {
+        segmentOrd,
+        docOrd,
+      });
+    }
+    return documentScore(vectors, queryVector, docOrd);
+  }
+
+  #checkQuery(queryVector: Float32Array): void {
+    const dimension = this.#segments[0]?.vectors.dimension ?? queryVector.length;
+    if (queryVector.length !== dimension) {
+      throw new EncoderMismatchError(
+        `the collection was built with dimension ${dimension}, the query vector has ${queryVector.length}: open it with the encoder it was built with, or build it again`,
+        { expected: dimension, got: queryVector.length },
+      );
+    }
+    if (!queryVector.every(Number.isFinite)) {
+      throw new InputError("a query vector must be finite, got NaN or infinity", {
+        field: "queryVector",
+      });
+    }
+  }
+
+  #compare(a: Hit, b: Hit): number {
+    if (a.score !== b.score) return b.score - a.score;
+    const aNames = this.#segments[a.segmentOrd]!.names; // hits come from these segments
+    const bNames = this.#segments[b.segmentOrd]!.names;
+    if (aNames === bNames) return bNames.idRank[b.docOrd]! - aNames.idRank[a.docOrd]!;
+    return compareDocIds(bNames.docId(b.docOrd), aNames.docId(a.docOrd));
+  }
+}
+
+interface Hit {
+  readonly segmentOrd: number;
+  readonly docOrd: number;
+  readonly score: number;
+}
+
+/** The plain scan: every allowed document's exact score. */
+export function scanSegment(
+  { vectors, names, deleted }: DenseSegment,
+  queryVector: Float32Array,
+  depth: number,
+  accept: Bitset | null,
+): BestDocuments {
+  const best = new BestDocuments(depth, names.idRank);
+  if (depth === 0) return best;
+  if (accept !== null) {
+    for (let docOrd = accept.next(0); docOrd >= 0; docOrd = accept.next(docOrd + 1)) {
+      if (deleted?.has(docOrd)) continue;
+      best.offer(docOrd, documentScore(vectors, queryVector, docOrd));
+    }
+    return best;
+  }
+  for (let docOrd = 0; docOrd < vectors.docCount; docOrd++) {
+    if (deleted?.has(docOrd)) continue;
+    best.offer(docOrd, documentScore(vectors, queryVector, docOrd));
+  }
+  return best;
+}
+
+/** Inner product with the document's vector, the largest of them where it has several. */
+export function documentScore(
+  vectors: VectorSegment,
+  queryVector: Float32Array,
+  docOrd: number,
+): number {
+  const { dimension, values } = vectors;
+  const [begin, end] = rowsOf(vectors, docOrd);
+  let score = Number.NEGATIVE_INFINITY;
+  for (let row = begin; row < end; row++) {
+    const product = dotProduct(queryVector, 0, values, row * dimension, dimension);
+    if (product > score) score = product;
+  }
+  return vectors.similarity === "cosine" ? Math.min(1, Math.max(-1, score)) : score;
+}
