@@ -51,10 +51,16 @@ export function pool(trunk: Trunk, pooling: Pooling, layers: LayerBuilder): stri
     case "cls":
       return graph.node("Gather", [trunk.hidden, graph.int(0)], { axis: { int: 1 } });
     case "mean": {
-      // Σ mask · x / max(Σ mask, 1e-9), the sum as a product [1, tokens] x [tokens, width]
+      // Σ mask · x / max(Σ mask, 1e-9), the sum as a product [1, tokens] x [tokens, width]. Three
+      // empty tokens more: the product's kernel takes four rows at once and the last one to three
+      // in another order, so that otherwise padding would move the last bit of a vector.
       const mask = layers.toFloat(trunk.mask);
-      const row = graph.node("Unsqueeze", [mask, graph.ints(1)]);
-      const sum = graph.node("Squeeze", [graph.node("MatMul", [row, trunk.hidden]), graph.ints(1)]);
+      const rows = graph.node("Pad", [trunk.hidden, graph.ints(0, 0, 0, 0, 3, 0)]);
+      const shares = graph.node("Pad", [mask, graph.ints(0, 0, 0, 3)]);
+      const sum = graph.node("Squeeze", [
+        graph.node("MatMul", [graph.node("Unsqueeze", [shares, graph.ints(1)]), rows]),
+        graph.ints(1),
+      ]);
       const count = graph.node("ReduceSum", [mask, graph.ints(1)], { keepdims: { int: 1 } });
       return graph.node("Div", [sum, graph.node("Max", [count, graph.float(1e-9)])]);
     }
