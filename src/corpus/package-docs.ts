@@ -7,8 +7,10 @@
  *    binaries of a compiler, say) is left out, so the corpus is the same everywhere. With a
  *    package-lock.json beside the folder, only what it pins is read.
  * 2. One version of a package: the one at the top of the folder, or else the first by path.
- * 3. README and other pages. Licence texts, codes of conduct and issue templates say nothing about
- *    the package; translations of a page repeat it in words the English analyzer cannot read.
+ * 3. README and other pages. Packages of type declarations (`@types`) have generated pages that say
+ *    nothing but where they came from. Licence texts, codes of conduct and issue templates say
+ *    nothing about the package;
+ *    translations of a page repeat it in words that the English analyzer cannot read.
  * 4. A change log is read by release, not by heading (`kind` is then "changelog"): a release's
  *    "Fixed" without its number answers nothing.
  * 5. A section that holds no word, or only names the licence, is left out: the licence of the
@@ -118,7 +120,7 @@ function installedPackages(nodeModules: string): InstalledPackage[] {
     const name = manifest["name"];
     const version = manifest["version"];
     if (typeof name !== "string" || typeof version !== "string") continue;
-    if (isPlatformSpecific(manifest) || byName.has(name)) continue;
+    if (name.startsWith("@types/") || isPlatformSpecific(manifest) || byName.has(name)) continue;
     byName.set(name, { name, version, licence: licenceOf(manifest), folder });
   }
   return [...byName.values()].sort((a, b) => compareStrings(a.name, b.name));
@@ -227,10 +229,9 @@ function namesRelease(heading: string): boolean {
   return /\d+\.\d+|^\W*unreleased\b/i.test(heading);
 }
 
+/** "License", "Copyright and license", "Natural: MIT License": the last word says it. */
 function isLicenceNotice(section: MarkdownSection): boolean {
-  return /^(?:the )?(?:copyright(?: and)?|copyright &|mit)?\s*licen[cs](?:e|ing)s?\b/i.test(
-    section.headings.at(-1) ?? "",
-  );
+  return /\blicen[cs](?:e|es|ing)\W*$/i.test(section.headings.at(-1) ?? "");
 }
 
 function sectionTitle(
