@@ -9,8 +9,8 @@
  * 2. One version of a package: the one at the top of the folder, or else the first by path.
  * 3. README and other pages. Packages of type declarations (`@types`) have generated pages that say
  *    nothing but where they came from. Licence texts, codes of conduct and issue templates say
- *    nothing about the package;
- *    translations of a page repeat it in words that the English analyzer cannot read.
+ *    nothing about the package; translations of a page repeat it in words that the English analyzer
+ *    cannot read.
  * 4. A change log is read by release, not by heading (`kind` is then "changelog"): a release's
  *    "Fixed" without its number answers nothing.
  * 5. A section that holds no word, or only names the licence, is left out: the licence of the
