@@ -54,6 +54,21 @@ export function parseSparseQuery(
   return { clauses: clauses.list() };
 }
 
+/**
+ * The query without its operators, as an encoder should read it: signs, quotes and scopes go, the
+ * words stay, and excluded words go with their sign, since an encoder would seek what they mean.
+ */
+export function plainQueryText(text: string): string {
+  const plain = text.replace(
+    operand,
+    (whole: string, sign: string, scope?: string, phrase?: string, word?: string) => {
+      if (sign === "" && scope === undefined && phrase === undefined) return whole;
+      return sign === "-" ? "" : (phrase ?? word ?? "");
+    },
+  );
+  return plain.replace(/\s+/g, " ").trim() || text;
+}
+
 /** Collects clauses in order of appearance, counting repeated terms. */
 class ClauseList {
   readonly #terms = new Map<string, { at: number; weight: number }>();

@@ -1,16 +1,21 @@
-import type { Analyzer } from "../analysis/analyzer.js";
-import { FeatureUnavailableError, InputError } from "../errors.js";
+import { InputError } from "../errors.js";
 import { Bitset } from "../numeric/bitset.js";
 import { TopKHeap } from "../numeric/top-k-heap.js";
 import type { LegHits } from "../run/doc-names.js";
 import { compareDocIds } from "../run/ranking.js";
-import { type Bm25Parameters, bm25Parameters } from "./bm25.js";
-import { containsPhrase } from "./phrase-match.js";
-import { type Condition, type ScoringPlan, scoringPlan } from "./scoring-plan.js";
+import { blockSize } from "./block-codec.js";
+import { type Bm25Parameters, bm25Parameters, type TermFrequencyFactor } from "./bm25.js";
+import { FactorTable } from "./factor-table.js";
+import { restrictToConditions, type StoredText } from "./match-conditions.js";
+import { MaterialisedCursor } from "./materialised-cursor.js";
+import { PostingsCursor, type WindowCursor } from "./postings-cursor.js";
+import { type PruningCounters, searchSegment } from "./pruned-search.js";
+import { type ScoringPlan, scoringPlan } from "./scoring-plan.js";
 import { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
 import type { QueryField, SparseQuery } from "./sparse-query.js";
+import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
-import { fieldLength, termMatches } from "./term-matches.js";
+import { addDocuments, fieldLength, termMatches } from "./term-matches.js";
 
 export interface SparseSearchOptions {
   /** How many hits at most, >= 1. */
@@ -50,12 +55,6 @@ export interface TermExplanation {
   readonly score: number;
 }
 
-/** Gives the stored fields of a document, to verify phrases where no positions are stored. */
-export interface StoredText {
-  readonly analyzer: Analyzer;
-  textOf(segmentOrd: number, docOrd: number): { readonly title: string; readonly text: string };
-}
-
 /**
  * BM25 over one snapshot. score(d) = fround(Σ weight(t) · factor(tf(t, d), length(d))), summed in
  * float64 in the plan's order. Statistics are those of the live documents, so scores do not depend
@@ -66,6 +65,9 @@ export class SparseSearcher {
   readonly #parts: readonly SparseSnapshotPart[];
   readonly #settings: SparseSettings;
   readonly #storedText: StoredText | null;
+  /** Segment ordinals, most documents first: the threshold rises soonest there. */
+  readonly #greatestFirst: readonly number[];
+  readonly #tables = new Map<string, FactorTable>();
 
   constructor(
     parts: readonly SparseSnapshotPart[],
@@ -76,6 +78,9 @@ export class SparseSearcher {
     this.#settings = settings;
     this.#storedText = storedText;
     this.statistics = new LiveStatistics(parts);
+    this.#greatestFirst = [...parts.keys()].sort(
+      (a, b) => parts[b]!.segment.docCount - parts[a]!.segment.docCount,
+    );
   }
 
   /**
@@ -85,7 +90,16 @@ export class SparseSearcher {
    * @throws {FeatureUnavailableError} a phrase, but neither positions nor stored text
    */
   search(query: SparseQuery, options: SparseSearchOptions): SparseHits {
-    return this.searchExhaustive(query, options);
+    return this.#searchPruned(query, options, null);
+  }
+
+  /** `search`, and how much of the snapshot it looked at. */
+  searchCounted(
+    query: SparseQuery,
+    options: SparseSearchOptions,
+  ): { readonly hits: SparseHits; readonly counters: PruningCounters } {
+    const counters = { windows: 0, skippedWindows: 0, candidates: 0 };
+    return { hits: this.#searchPruned(query, options, counters), counters };
   }
 
   /** The plain twin of `search`: scores every match of every term. */
@@ -108,10 +122,19 @@ export class SparseSearcher {
   /** Per segment all documents that match the query, for totals and facets. */
   matches(query: SparseQuery, accept?: readonly (Bitset | null)[]): Bitset[] {
     const plan = this.#plan(query, undefined);
-    return this.#parts.map((_, ord) => {
-      const { matches } = this.#scoreSegment(ord, plan);
-      this.#restrict(matches, ord, plan, accept?.[ord] ?? null);
-      return matches;
+    return this.#parts.map((_, ord) => this.#matching(ord, plan, accept?.[ord] ?? null));
+  }
+
+  /**
+   * Per segment the members of `sets` that fulfil the query's conditions (required and excluded
+   * terms and phrases), whether or not they hold a scoring term: what another leg may return.
+   */
+  satisfying(query: SparseQuery, sets: readonly Bitset[]): Bitset[] {
+    const plan = this.#plan(query, undefined);
+    return sets.map((set, ord) => {
+      const kept = set.clone();
+      this.#restrict(kept, ord, plan, null);
+      return kept;
     });
   }
 
@@ -159,6 +182,54 @@ export class SparseSearcher {
     return bound;
   }
 
+  #searchPruned(
+    query: SparseQuery,
+    options: SparseSearchOptions,
+    counters: PruningCounters | null,
+  ): SparseHits {
+    const { accept, depth, countTotal = false } = options;
+    checkOptions(this.#parts, options);
+    const plan = this.#plan(query, options.bm25);
+    const heap = this.#heap(depth);
+    for (const ord of this.#greatestFirst) {
+      const { segment, deleted } = this.#parts[ord]!;
+      const cursors = this.#cursors(segment, plan);
+      if (cursors.length === 0) continue;
+      const given = accept?.[ord] ?? null;
+      if (plan.required.length === 0 && plan.excluded.length === 0) {
+        searchSegment(cursors, segment.docCount, given, deleted, heap, ord, counters);
+        continue;
+      }
+      const allowed = given === null ? Bitset.full(segment.docCount) : given.clone();
+      if (deleted !== null) allowed.subtract(deleted);
+      restrictToConditions(allowed, plan, segment, ord, this.#storedText);
+      searchSegment(cursors, segment.docCount, allowed, null, heap, ord, counters);
+    }
+    const isComplete = heap.size < heap.capacity;
+    if (isComplete || !countTotal) return toHits(heap, heap.size, isComplete);
+    const total = this.#count(plan, accept);
+    return toHits(heap, total, true);
+  }
+
+  #count(plan: ScoringPlan, accept: SparseSearchOptions["accept"]): number {
+    let total = 0;
+    for (let ord = 0; ord < this.#parts.length; ord++) {
+      total += this.#matching(ord, plan, accept?.[ord] ?? null).count();
+    }
+    return total;
+  }
+
+  /** Documents with at least one of the plan's terms that may be hits. */
+  #matching(ord: number, plan: ScoringPlan, accept: Bitset | null): Bitset {
+    const { segment } = this.#parts[ord]!;
+    const matches = new Bitset(segment.docCount);
+    for (const { term, field } of plan.terms) {
+      addDocuments(segment, term, field, this.#settings.boosts, matches);
+    }
+    this.#restrict(matches, ord, plan, accept);
+    return matches;
+  }
+
   #plan(query: SparseQuery, bm25: Partial<Bm25Parameters> | undefined): ScoringPlan {
     const parameters = bm25Parameters(bm25, this.#settings.bm25);
     return scoringPlan(query, this.statistics, this.#settings, parameters);
@@ -178,6 +249,7 @@ export class SparseSearcher {
     );
   }
 
+  /** Scores every match of every term, before conditions. */
   #scoreSegment(ord: number, plan: ScoringPlan): { matches: Bitset; scores: Float64Array } {
     const { segment } = this.#parts[ord]!;
     const { boosts } = this.#settings;
@@ -197,46 +269,59 @@ export class SparseSearcher {
 
   /** Takes from `matches` what is deleted, not accepted or fails a condition. */
   #restrict(matches: Bitset, ord: number, plan: ScoringPlan, accept: Bitset | null): void {
-    const { deleted } = this.#parts[ord]!;
-    if (deleted !== null) matches.subtract(deleted);
+    const part = this.#parts[ord]!;
+    if (part.deleted !== null) matches.subtract(part.deleted);
     if (accept !== null) matches.intersectWith(accept);
-    for (const condition of plan.required)
-      matches.intersectWith(this.#holding(condition, ord, matches));
-    for (const condition of plan.excluded) matches.subtract(this.#holding(condition, ord, matches));
+    restrictToConditions(matches, plan, part.segment, ord, this.#storedText);
   }
 
-  /** Those of `candidates` that hold a condition. */
-  #holding(condition: Condition, ord: number, candidates: Bitset): Bitset {
-    const { segment } = this.#parts[ord]!;
-    const terms = condition.kind === "term" ? [condition] : condition.terms;
-    const holding = candidates.clone();
-    for (const { term } of terms) {
-      const found = termMatches(segment, term, condition.field, { title: 1, text: 1 });
-      const docs = new Bitset(segment.docCount);
-      for (let i = 0; i < found.count; i++) docs.add(found.docs[i]!);
-      holding.intersectWith(docs);
+  #tableOf(factor: TermFrequencyFactor): FactorTable {
+    const { variant, k1, b, delta } = factor.parameters;
+    const key = `${variant} ${k1} ${b} ${delta} ${factor.averageLength}`;
+    let table = this.#tables.get(key);
+    if (table === undefined) {
+      if (this.#tables.size >= maxTables) this.#tables.clear();
+      table = new FactorTable(factor);
+      this.#tables.set(key, table);
     }
-    if (condition.kind === "term") return holding;
-    for (const doc of holding) {
-      if (!this.#hasPhrase(condition, ord, doc)) holding.remove(doc);
-    }
-    return holding;
+    return table;
   }
 
-  #hasPhrase(phrase: Condition & { kind: "phrase" }, ord: number, doc: number): boolean {
-    if (this.#storedText === null) {
-      throw new FeatureUnavailableError(
-        "phrases need word positions or the stored text, and this searcher was opened with neither",
-        { feature: "phrase" },
-      );
+  /** Cursors over the plan's terms that the segment has, in the plan's order. */
+  #cursors(segment: SparseSegment, plan: ScoringPlan): WindowCursor[] {
+    const { boosts } = this.#settings;
+    const cursors: WindowCursor[] = [];
+    for (const scoring of plan.terms) {
+      const found = segment.find(scoring.term);
+      if (found === null) continue;
+      const { field, factor, weight } = scoring;
+      if (!isStoredList(field, boosts, segment.statistics.totalTitleLength)) {
+        cursors.push(new MaterialisedCursor(segment, scoring, boosts));
+        continue;
+      }
+      const list = field === "title" ? found.title : found.combined;
+      if (list === null) continue;
+      const lengths = field === "title" ? segment.titleLengths : segment.lengths;
+      const bounds =
+        list.df >= blockSize ? segment.blockBounds.of(list, segment.postings, factor) : null;
+      const table = this.#tableOf(factor);
+      cursors.push(new PostingsCursor(list, segment.postings, lengths, table, weight, bounds));
     }
-    const { title, text } = this.#storedText.textOf(ord, doc);
-    const { analyzer } = this.#storedText;
-    return (
-      (phrase.field !== "text" && containsPhrase(analyzer.tokens(title), phrase.terms)) ||
-      (phrase.field !== "title" && containsPhrase(analyzer.tokens(text), phrase.terms))
-    );
+    return cursors;
   }
+}
+
+const maxTables = 8;
+
+/** Whether tf and length of the field are those of a stored list, so that blocks can be skipped. */
+function isStoredList(
+  field: QueryField,
+  boosts: SparseSettings["boosts"],
+  totalTitleLength: number,
+): boolean {
+  if (field === "title") return true;
+  if (totalTitleLength === 0) return field === "text" || boosts.text === 1;
+  return field === "all" && boosts.title === 1 && boosts.text === 1;
 }
 
 function checkOptions(parts: readonly SparseSnapshotPart[], options: SparseSearchOptions): void {
