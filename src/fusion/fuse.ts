@@ -1,0 +1,160 @@
+import { InputError } from "../errors.js";
+import { compareDocIds, type DocId, type ScoredDoc } from "../run/ranking.js";
+import { bordaCount } from "./borda.js";
+import { combAnz } from "./comb-anz.js";
+import { combMnz } from "./comb-mnz.js";
+import { condorcet } from "./condorcet.js";
+import { FusedRanking } from "./fused-ranking.js";
+import type { Fusion } from "./fusion.js";
+import { type CandidateTable, candidateTable, type FusionLeg } from "./fusion-leg.js";
+import { inverseSquareRank } from "./inverse-square-rank.js";
+import { listingCounts } from "./listing-count.js";
+import { type Normalization, normalize } from "./normalization.js";
+import { reciprocalRank } from "./reciprocal-rank.js";
+import { weightedSum } from "./weighted-sum.js";
+
+/**
+ * Fuses the legs' rankings into one over the union of their documents.
+ *
+ * - score(d) = Σ contributions, summed in float64 in the order of the legs' names: the order of the
+ *   arguments never matters, not even in the last bit.
+ * - A leg with weight 0 or without hits is as if it were not there.
+ * - One leg alone gives that leg's order exactly, also where normalising rounds scores together.
+ * - If a document is at least as high as another in every leg, it is so in the result.
+ * - Every score is finite.
+ *
+ * @throws {InputError} what {@link candidateTable} refuses; a weight for a leg that is not there, or
+ *   negative or not finite; `weighted` that leaves nothing for an unnamed leg; `theoretical` for a
+ *   leg without bounds
+ */
+export function fuse(legs: readonly FusionLeg[], fusion: Fusion): FusedRanking {
+  const table = candidateTable(legs, legWeights(legs, fusion));
+  const { columns, docIds } = table;
+  const normalized = columns.map((column) =>
+    "normalization" in fusion ? normalize(column, normalizationOf(fusion, column.leg.name)) : null,
+  );
+  const parts = contributions(table, fusion, normalized);
+  const scores = new Float64Array(docIds.length);
+  for (const part of parts) {
+    for (let i = 0; i < scores.length; i++) scores[i]! += part[i]!;
+  }
+  const only = columns.length === 1 ? columns[0] : undefined;
+  if (only !== undefined) {
+    separate(only.leg, scores);
+    // The one contribution is the score.
+    parts[0]?.set(scores);
+  }
+  return new FusedRanking(rank(docIds, scores), table, normalized, parts, scores);
+}
+
+/** The normalisation of one leg. */
+export function normalizationOf(
+  fusion: Extract<Fusion, { normalization: unknown }>,
+  leg: string,
+): Normalization {
+  const { normalization } = fusion;
+  return typeof normalization === "string" ? normalization : (normalization[leg] ?? "unit");
+}
+
+/** The weight of each leg under the fusion; see {@link Fusion} for legs that are not named. */
+function legWeights(legs: readonly FusionLeg[], fusion: Fusion): (leg: FusionLeg) => number {
+  const named = new Map(Object.entries(fusion.weights ?? {}));
+  let sum = 0;
+  for (const [leg, weight] of named) {
+    if (!(weight >= 0 && Number.isFinite(weight))) {
+      throw new InputError(`expected the weight of leg ${leg} >= 0 and finite, got ${weight}`, {
+        field: `weights.${leg}`,
+        value: String(weight),
+      });
+    }
+    if (!legs.some(({ name }) => name === leg)) {
+      const names = legs.map(({ name }) => name).join(", ");
+      throw new InputError(`expected weights of the legs (${names}), got one of "${leg}"`, {
+        field: `weights.${leg}`,
+        legs: names,
+      });
+    }
+    sum += weight;
+  }
+  if (fusion.method !== "weighted") return ({ name }) => named.get(name) ?? 1;
+  const unnamed = legs.filter(({ name, ranking }) => !named.has(name) && ranking.length > 0);
+  const share = unnamed.length === 0 ? 0 : (1 - sum) / unnamed.length;
+  if (share < 0) {
+    throw new InputError(
+      `expected a weight for leg ${unnamed[0]?.name}, since the others take ${sum}, more than 1`,
+      { field: `weights.${unnamed[0]?.name}`, sum },
+    );
+  }
+  return ({ name }) => named.get(name) ?? share;
+}
+
+/** Per leg its part of every candidate's score. */
+function contributions(
+  { columns, docIds }: CandidateTable,
+  fusion: Fusion,
+  normalized: readonly (Float64Array | null)[],
+): Float64Array[] {
+  switch (fusion.method) {
+    case "weighted":
+    case "combsum":
+      return columns.map((column, l) => weightedSum(column, normalized[l]!));
+    case "combmnz": {
+      const counts = listingCounts(columns, docIds.length);
+      return columns.map((column, l) => combMnz(column, normalized[l]!, counts));
+    }
+    case "combanz": {
+      const counts = listingCounts(columns, docIds.length);
+      return columns.map((column, l) => combAnz(column, normalized[l]!, counts));
+    }
+    case "rrf":
+      return columns.map((column) => reciprocalRank(column, fusion.rankConstant));
+    case "isr":
+    case "logisr": {
+      const counts = listingCounts(columns, docIds.length);
+      const growth = fusion.method === "isr" ? "linear" : "log";
+      return columns.map((column) => inverseSquareRank(column, counts, growth));
+    }
+    case "borda":
+      return columns.map(bordaCount);
+    case "condorcet":
+      return condorcet(columns);
+    default:
+      return fusion satisfies never;
+  }
+}
+
+/**
+ * Where one leg is alone, makes equal fused scores of unequal leg scores differ again, by the least
+ * float64 step: the leg's order must survive rounding. Candidate i is the leg's hit i here.
+ */
+function separate({ ranking }: FusionLeg, scores: Float64Array): void {
+  for (let i = 1; i < scores.length; i++) {
+    const above = scores[i - 1]!;
+    if (ranking[i]!.score === ranking[i - 1]!.score) scores[i] = above;
+    else if (scores[i]! >= above) scores[i] = nextBelow(above);
+  }
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+
+/** The largest float64 below a finite value. */
+function nextBelow(value: number): number {
+  if (value === 0) return -Number.MIN_VALUE;
+  bits.setFloat64(0, value);
+  bits.setBigInt64(0, bits.getBigInt64(0) + (value > 0 ? -1n : 1n));
+  return bits.getFloat64(0);
+}
+
+/** THE order over columns: score descending, then docId descending. */
+function rank(docIds: readonly string[], scores: Float64Array): ScoredDoc[] {
+  const order = new Uint32Array(scores.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  order.sort((a, b) => scores[b]! - scores[a]! || compareDocIds(docIds[b]!, docIds[a]!));
+  const ranking = new Array<ScoredDoc>(order.length);
+  for (let i = 0; i < order.length; i++) {
+    const ord = order[i]!;
+    // Ids came in as DocId.
+    ranking[i] = { docId: docIds[ord] as DocId, score: scores[ord]! };
+  }
+  return ranking;
+}
