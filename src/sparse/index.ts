@@ -1,5 +1,6 @@
 /** The sparse leg as a library: inverted segments, BM25, exact pruned search. Loads no server and no model. */
 export { type Bm25Parameters, type Bm25Variant, bm25Parameters } from "./bm25.js";
+export type { StoredText } from "./match-conditions.js";
 export { type MergeInput, mergeSparseSegments } from "./merge-segments.js";
 export { type ParseQueryOptions, parseSparseQuery } from "./parse-query.js";
 export { SparseSegmentBuilder } from "./segment-builder.js";
@@ -18,7 +19,6 @@ export {
   type SparseHits,
   SparseSearcher,
   type SparseSearchOptions,
-  type StoredText,
   type TermExplanation,
 } from "./sparse-searcher.js";
 export { openSparseSegment, type SegmentStatistics, type SparseSegment } from "./sparse-segment.js";

@@ -1,4 +1,4 @@
-import type { Analyzer } from "../analysis/analyzer.js";
+import type { Analyzer, NumberingAnalyzer } from "../analysis/analyzer.js";
 import { GrowableUint32 } from "../numeric/growable-uint32.js";
 import { compareDocIds } from "../run/ranking.js";
 import type { SectionSink } from "../store/sections.js";
@@ -17,7 +17,14 @@ class PostingLog {
   readonly starts = new GrowableUint32(8);
   /** Document frequency per term id. */
   readonly df = new GrowableUint32(64);
+
+  reserve(count: number): void {
+    this.terms.reserve(count);
+    this.tfs.reserve(count);
+  }
 }
+
+const documentsBeforeTable = 32;
 
 /**
  * Inverts documents in memory: `add` them in docOrd order, then `write` the segment once.
@@ -27,6 +34,10 @@ class PostingLog {
  */
 export class SparseSegmentBuilder {
   readonly #analyzer: Analyzer;
+  readonly #numbering: NumberingAnalyzer | null;
+  /** Analyzer's term number -> 1 + term id, 0 where unknown, valid in `#epoch`. */
+  #idOfNumber = new Int32Array(0);
+  #epoch = -1;
   readonly #settings: SparseSettings;
   readonly #termIds = new Map<string, number>();
   readonly #terms: string[] = [];
@@ -44,6 +55,7 @@ export class SparseSegmentBuilder {
 
   constructor(analyzer: Analyzer, settings: SparseSettings) {
     this.#analyzer = analyzer;
+    this.#numbering = "numberTerms" in analyzer ? (analyzer as NumberingAnalyzer) : null;
     this.#settings = settings;
   }
 
@@ -68,10 +80,10 @@ export class SparseSegmentBuilder {
     const start = log.terms.length;
     log.starts.push(start);
     this.#title.starts.push(this.#title.terms.length);
-    const titleLength = title === "" ? 0 : this.#addTerms(this.#analyzer.terms(title), doc);
+    const titleLength = title === "" ? 0 : this.#addField(title, doc);
     const titleEnd = log.terms.length;
     if (titleLength > 0) this.#copyToTitleLog(start, titleEnd);
-    const textLength = text === "" ? 0 : this.#addTerms(this.#analyzer.terms(text), doc);
+    const textLength = text === "" ? 0 : this.#addField(text, doc);
     if (titleLength > 0) this.#countTitleOnly(start, titleEnd);
     this.#lengths.push(titleLength + textLength);
     this.#titleLengths.push(titleLength);
@@ -110,29 +122,69 @@ export class SparseSegmentBuilder {
     });
   }
 
-  #addTerms(terms: readonly string[], doc: number): number {
-    const log = this.#combined;
-    log.terms.reserve(terms.length);
-    log.tfs.reserve(terms.length);
-    const logTerms = log.terms.buffer;
-    const logTfs = log.tfs.buffer;
-    let end = log.terms.length;
-    for (let i = 0; i < terms.length; i++) {
-      const term = terms[i]!;
-      const id = this.#termIds.get(term) ?? this.#addTermId(term);
-      if (this.#seenIn.buffer[id] === doc + 1) {
-        logTfs[this.#postingOf.buffer[id]!]!++;
-      } else {
-        this.#seenIn.buffer[id] = doc + 1;
-        this.#postingOf.buffer[id] = end;
-        log.df.buffer[id]!++;
-        logTerms[end] = id;
-        logTfs[end++] = 1;
-      }
+  /** Logs the postings of one field; returns its length. */
+  #addField(text: string, doc: number): number {
+    const numbering = this.#numbering;
+    if (numbering === null) {
+      const terms = this.#analyzer.terms(text);
+      this.#combined.reserve(terms.length);
+      for (const term of terms) this.#addPosting(this.#idOf(term), doc);
+      return terms.length;
     }
-    log.terms.length = end;
-    log.tfs.length = end;
-    return terms.length;
+    const count = numbering.numberTerms(text);
+    this.#combined.reserve(count);
+    const numbers = numbering.termNumbers;
+    // A table over all numbers of the analyzer would cost a one-document segment more than it saves.
+    if (doc < documentsBeforeTable) {
+      for (let i = 0; i < count; i++) {
+        this.#addPosting(this.#idOf(numbering.termOf(numbers[i]!)), doc);
+      }
+      return count;
+    }
+    if (numbering.epoch !== this.#epoch) {
+      this.#epoch = numbering.epoch;
+      this.#idOfNumber.fill(0);
+    }
+    for (let i = 0; i < count; i++) {
+      const number = numbers[i]!;
+      let id = (this.#idOfNumber[number] ?? 0) - 1;
+      if (id < 0) {
+        id = this.#idOf(numbering.termOf(number));
+        this.#rememberNumber(number, id);
+      }
+      this.#addPosting(id, doc);
+    }
+    return count;
+  }
+
+  #rememberNumber(number: number, id: number): void {
+    if (number >= this.#idOfNumber.length) {
+      const grown = new Int32Array(Math.max(4096, 2 * number));
+      grown.set(this.#idOfNumber);
+      this.#idOfNumber = grown;
+    }
+    this.#idOfNumber[number] = id + 1;
+  }
+
+  /** One occurrence; room for it must be reserved. */
+  #addPosting(id: number, doc: number): void {
+    const log = this.#combined;
+    const seenIn = this.#seenIn.buffer;
+    if (seenIn[id] === doc + 1) {
+      log.tfs.buffer[this.#postingOf.buffer[id]!]!++;
+      return;
+    }
+    seenIn[id] = doc + 1;
+    const at = log.terms.length++;
+    log.tfs.length = at + 1;
+    this.#postingOf.buffer[id] = at;
+    log.df.buffer[id]!++;
+    log.terms.buffer[at] = id;
+    log.tfs.buffer[at] = 1;
+  }
+
+  #idOf(term: string): number {
+    return this.#termIds.get(term) ?? this.#addTermId(term);
   }
 
   #addTermId(term: string): number {

@@ -1,5 +1,6 @@
 import { CorruptIndexError, IndexVersionError } from "../errors.js";
 import type { SectionSink, SectionSource } from "../store/sections.js";
+import { BlockBoundsCache } from "./block-bounds.js";
 import { type PostingColumns, PostingsReader, type TermPostings } from "./postings.js";
 import { TermDictionary, termBytes, uint32View } from "./term-dictionary.js";
 
@@ -72,6 +73,7 @@ export class SparseSegment {
   /** Postings of the combined lists. */
   readonly postingCount: number;
   readonly hasPositions: boolean;
+  readonly blockBounds: BlockBoundsCache = new BlockBoundsCache();
   readonly #source: SectionSource;
   #dictionary: TermDictionary | undefined;
   #postings: PostingsReader | undefined;

@@ -1,3 +1,4 @@
+import type { Bitset } from "../numeric/bitset.js";
 import type { QueryField } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
@@ -49,6 +50,18 @@ export function termMatches(
     tfs[count++] = tf;
   }
   return { count, docs, tfs };
+}
+
+/** Adds to `documents` those that hold the term in the field. */
+export function addDocuments(
+  segment: SparseSegment,
+  term: string,
+  field: QueryField,
+  boosts: SparseSettings["boosts"],
+  documents: Bitset,
+): void {
+  const { count, docs } = termMatches(segment, term, field, boosts);
+  for (let i = 0; i < count; i++) documents.add(docs[i]!);
 }
 
 /** Length that normalises the field in one document: weighted by the boosts for `all`. */

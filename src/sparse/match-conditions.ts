@@ -1,0 +1,79 @@
+import type { Analyzer } from "../analysis/analyzer.js";
+import { FeatureUnavailableError } from "../errors.js";
+import { Bitset } from "../numeric/bitset.js";
+import { containsPhrase } from "./phrase-match.js";
+import type { Condition, ScoringPlan } from "./scoring-plan.js";
+import type { PhraseClause } from "./sparse-query.js";
+import type { SparseSegment } from "./sparse-segment.js";
+import { addDocuments } from "./term-matches.js";
+
+/** Gives the stored fields of a document, to verify phrases where no positions are stored. */
+export interface StoredText {
+  readonly analyzer: Analyzer;
+  textOf(segmentOrd: number, docOrd: number): { readonly title: string; readonly text: string };
+}
+
+/**
+ * Takes from `documents` those that lack a required condition or hold an excluded one.
+ *
+ * @throws {FeatureUnavailableError} a phrase, but neither positions nor stored text
+ */
+export function restrictToConditions(
+  documents: Bitset,
+  plan: ScoringPlan,
+  segment: SparseSegment,
+  segmentOrd: number,
+  storedText: StoredText | null,
+): void {
+  // Terms first: they are cheap, and leave fewer documents in which phrases must be looked up.
+  for (const condition of plan.required) documents.intersectWith(holdingTerms(condition, segment));
+  for (const condition of plan.excluded) {
+    if (condition.kind === "term") documents.subtract(holdingTerms(condition, segment));
+  }
+  for (const condition of plan.required) {
+    if (condition.kind === "term") continue;
+    for (const doc of documents) {
+      if (!hasPhrase(condition, segmentOrd, doc, storedText)) documents.remove(doc);
+    }
+  }
+  for (const condition of plan.excluded) {
+    if (condition.kind === "term") continue;
+    const suspects = holdingTerms(condition, segment);
+    suspects.intersectWith(documents);
+    for (const doc of suspects) {
+      if (hasPhrase(condition, segmentOrd, doc, storedText)) documents.remove(doc);
+    }
+  }
+}
+
+/** Documents that hold the condition's term, or all terms of its phrase somewhere in the field. */
+function holdingTerms(condition: Condition, segment: SparseSegment): Bitset {
+  const terms = condition.kind === "term" ? [condition] : condition.terms;
+  const holding = Bitset.full(segment.docCount);
+  for (const { term } of terms) {
+    const documents = new Bitset(segment.docCount);
+    addDocuments(segment, term, condition.field, { title: 1, text: 1 }, documents);
+    holding.intersectWith(documents);
+  }
+  return holding;
+}
+
+function hasPhrase(
+  phrase: PhraseClause,
+  segmentOrd: number,
+  docOrd: number,
+  storedText: StoredText | null,
+): boolean {
+  if (storedText === null) {
+    throw new FeatureUnavailableError(
+      "phrases need word positions or the stored text, and this searcher was opened with neither",
+      { feature: "phrase" },
+    );
+  }
+  const { analyzer } = storedText;
+  const { title, text } = storedText.textOf(segmentOrd, docOrd);
+  return (
+    (phrase.field !== "text" && containsPhrase(analyzer.tokens(title), phrase.terms)) ||
+    (phrase.field !== "title" && containsPhrase(analyzer.tokens(text), phrase.terms))
+  );
+}

@@ -1,0 +1,106 @@
+import type { Bitset } from "../numeric/bitset.js";
+import type { TopKHeap } from "../numeric/top-k-heap.js";
+import type { WindowCursor } from "./postings-cursor.js";
+
+/*
+ * MaxScore over windows of documents (Turtle & Flood 1995; Strohman & Croft 2007; block maxima: Ding
+ * & Suel 2011), exact to the last bit:
+ *
+ *   terms, weight descending   t0  t1 | t2  t3  t4        bound of the rest: S(i) = Σ j>=i bound(j)
+ *                              essential  not essential   S(2) < threshold <= S(1)
+ *
+ * 1. Per window every term is bounded by the greatest of its blocks there. If S(0) is below the
+ *    threshold (score of the worst kept hit), no document of the window can enter: it is skipped.
+ * 2. A document that holds none of the essential terms scores below the threshold, so only the
+ *    essential ones are accumulated; survivors are probed in the others, and leave as soon as what
+ *    is still to come cannot lift them over the threshold.
+ * 3. Terms are summed in the plan's order in both steps, so every score has the very bits that the
+ *    exhaustive twin computes.
+ *
+ * Bounds are compared with a threshold lowered by `slack`, since sums are rounded, and the final
+ * score to float32 too: a document that ties with the threshold must still be looked at.
+ */
+
+/** Documents per window: 16 KB of float64 scores stay in the first-level cache. */
+export const windowSize = 2048;
+
+const slack = 1 - 2 ** -22;
+
+/** Scratch of one thread; queries do not interleave, because searching is synchronous. */
+const scores = new Float64Array(windowSize);
+const touched = new Uint32Array(windowSize / 32);
+
+/** How many windows and candidates a search looked at, for measurements. */
+export interface PruningCounters {
+  windows: number;
+  skippedWindows: number;
+  candidates: number;
+}
+
+/**
+ * Offers the matches of one segment to the heap, leaving out those that cannot enter it.
+ *
+ * @param cursors in the order in which scores are summed
+ * @param accept documents that may be hits; null: all
+ * @param reject documents that may not (deleted); null: none
+ */
+export function searchSegment(
+  cursors: readonly WindowCursor[],
+  docCount: number,
+  accept: Bitset | null,
+  reject: Bitset | null,
+  heap: TopKHeap,
+  segmentOrd: number,
+  counters: PruningCounters | null,
+): void {
+  const termCount = cursors.length;
+  /** rest[i] = S(i) of the present window. */
+  const rest = new Float64Array(termCount + 1);
+  for (let lo = 0; lo < docCount; lo += windowSize) {
+    const hi = Math.min(lo + windowSize, docCount);
+    if (counters !== null) counters.windows++;
+    if (accept !== null) {
+      const next = accept.next(lo);
+      if (next < 0) return;
+      if (next >= hi) continue;
+    }
+    let bound = 0;
+    for (let i = termCount - 1; i >= 0; i--) {
+      bound += cursors[i]!.windowBound(lo, hi);
+      rest[i] = bound;
+    }
+    const threshold = heap.threshold * slack;
+    if (bound < threshold) {
+      if (counters !== null) counters.skippedWindows++;
+      continue;
+    }
+    let essential = termCount;
+    while (essential > 0 && rest[essential - 1]! < threshold) essential--;
+
+    for (let i = 0; i < essential; i++) cursors[i]!.accumulate(lo, hi, scores, touched);
+    for (let word = 0; word < touched.length; word++) {
+      let bits = touched[word]!;
+      if (bits === 0) continue;
+      touched[word] = 0;
+      while (bits !== 0) {
+        const offset = (word << 5) + (31 - Math.clz32(bits & -bits));
+        bits &= bits - 1;
+        let score = scores[offset]!;
+        scores[offset] = 0;
+        const needed = heap.threshold * slack;
+        if (score + rest[essential]! < needed) continue;
+        const doc = lo + offset;
+        if (accept !== null && !accept.has(doc)) continue;
+        if (reject?.has(doc)) continue;
+        if (counters !== null) counters.candidates++;
+        let i = essential;
+        for (; i < termCount; i++) {
+          if (score + rest[i]! < needed) break;
+          const more = cursors[i]!.probe(doc, needed - score - rest[i + 1]!);
+          if (more > 0) score += more;
+        }
+        if (i === termCount) heap.push(Math.fround(score), segmentOrd, doc);
+      }
+    }
+  }
+}
