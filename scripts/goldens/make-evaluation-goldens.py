@@ -118,7 +118,7 @@ def random_case(seed):
 def write(name, value):
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / name
-    path.write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
+    path.write_text(json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n")
     print(f"{path} {path.stat().st_size} bytes")
 
 
@@ -196,6 +196,129 @@ def make_collections():
     })
 
 
+RANX = {
+    "nDCG": "ndcg", "nDCG@5": "ndcg@5", "nDCG@10": "ndcg@10",
+    "nDCG(dcg='exp-log2')@10": "ndcg_burges@10", "AP": "map", "AP@10": "map@10", "RR": "mrr",
+    "RR@3": "mrr@3", "P@5": "precision@5", "R@10": "recall@10", "Success@5": "hit_rate@5",
+    "Rprec": "r-precision", "SetP": "precision", "SetR": "recall", "SetF": "f1",
+    "RBP(p=0.95,rel=1)": "rbp.95", "RBP(rel=1)": "rbp.80",
+}
+
+
+def make_ranx():
+    import ranx
+
+    cases = []
+    for seed in range(100, 115):
+        qrels, run = random_case(seed)
+        # ranx wants grades >= 0, a relevant document and a ranking for every query; its rank-biased
+        # precision multiplies by the grade, which is the same as ours for grades of 0 and 1.
+        binary = seed % 2 == 0
+        qrels = {q: {d: min(g, 1) if binary else g for d, g in docs.items() if g >= 0}
+                 for q, docs in qrels.items() if q in run and max(docs.values()) > 0}
+        if not qrels:
+            continue
+        run = {q: run[q] for q in qrels}
+        names = {ours: theirs for ours, theirs in RANX.items() if binary or "rbp" not in theirs}
+        theirs_qrels = ranx.Qrels(qrels)
+        theirs_run = ranx.Run({q: in_trec_eval_order(r) for q, r in run.items()})
+        scores = ranx.evaluate(theirs_qrels, theirs_run, list(names.values()), return_mean=False)
+        order = list(theirs_run.run)
+        values = {ours: dict(zip(order, map(float, scores[theirs]))) for ours, theirs in names.items()}
+        cases.append({"seed": seed, "qrels": qrels, "run": run, "values": values})
+    write("ranx.json", {
+        "tools": tools("ranx", "numba", "numpy"),
+        "command": "python scripts/goldens/make-evaluation-goldens.py",
+        "tolerance": 1e-9,
+        "note": "runs go to ranx with ranks as scores, since it breaks ties otherwise",
+        "cases": cases,
+    })
+
+
+def paired_samples():
+    rng = np.random.default_rng(20261121)
+    samples = []
+    for n in (2, 5, 9, 12, 13, 14, 30, 50, 51, 300):
+        baseline = rng.random(n)
+        samples.append((f"n={n} continuous", baseline + rng.normal(0.02, 0.1, n), baseline))
+        coarse = rng.integers(0, 5, n) / 4
+        other = np.clip(coarse + rng.integers(-1, 2, n) / 4, 0, 1)
+        if len(set(other - coarse)) > 1:
+            samples.append((f"n={n} with ties and zeros", other, coarse))
+    return samples
+
+
+def make_scipy():
+    from scipy import special, stats
+
+    pairs = []
+    for name, values, baseline in paired_samples():
+        difference = values - baseline
+        n = len(difference)
+        case = {"name": name, "values": list(values), "baseline": list(baseline)}
+        for alternative in ("two-sided", "greater", "less"):
+            test = stats.ttest_rel(values, baseline, alternative=alternative)
+            case[f"t {alternative}"] = {"statistic": test.statistic, "pvalue": test.pvalue}
+        interval = stats.ttest_rel(values, baseline).confidence_interval(0.95)
+        case["t interval"] = [interval.low, interval.high]
+        case["tost"] = {
+            "margin": 0.05,
+            "worse": stats.ttest_1samp(difference, -0.05, alternative="greater").pvalue,
+            "better": stats.ttest_1samp(difference, 0.05, alternative="less").pvalue,
+        }
+        distinct = len(set(np.abs(difference))) == n and not np.any(difference == 0)
+        for method in ("auto", "asymptotic") + (("exact",) if distinct and n <= 60 else ()):
+            test = stats.wilcoxon(values, baseline, zero_method="wilcox", correction=False,
+                                  method=method)
+            case[f"wilcoxon {method}"] = {"statistic": test.statistic, "pvalue": test.pvalue}
+        if n <= 13:
+            test = stats.permutation_test((difference,), np.mean, permutation_type="samples",
+                                          n_resamples=np.inf, vectorized=False)
+            case["permutation"] = test.pvalue
+        pairs.append(case)
+
+    bootstraps = []
+    rng = np.random.default_rng(7)
+    for sample in (rng.normal(0.1, 0.2, 25), rng.exponential(0.3, 12), rng.integers(0, 3, 40) / 2):
+        for method in ("percentile", "BCa"):
+            result = stats.bootstrap((sample,), np.mean, n_resamples=200, method=method,
+                                     confidence_level=0.9, rng=np.random.default_rng(5))
+            bootstraps.append({
+                "method": method, "confidence": 0.9, "sample": list(map(float, sample)),
+                "distribution": sorted(map(float, result.bootstrap_distribution)),
+                "interval": list(map(float, result.confidence_interval)),
+            })
+
+    taus = []
+    for n in (2, 5, 30, 200):
+        for levels in (4, 10**6):
+            x = rng.integers(0, levels, n)
+            y = np.where(rng.random(n) < 0.6, x, rng.integers(0, levels, n))
+            tau = stats.kendalltau(x, y).statistic
+            taus.append({"x": x.tolist(), "y": y.tolist(), "tau": None if math.isnan(tau) else tau})
+
+    xs = [-30, -8, -3, -1.96, -1, -0.3, 0, 0.5, 1.41, 2, 3.1, 7]
+    ts = [(0, 5), (0.1, 3), (1, 1), (2, 10), (5, 299), (-3, 1000), (12, 322), (1e-3, 50), (2.5, 2.5)]
+    ps = [1e-10, 0.001, 0.025, 0.3, 0.5, 0.9, 0.99999]
+    betas = [(0.5, 0.5, 0.3), (2, 3, 0.9), (150, 0.5, 0.99), (1e3, 2e3, 0.3), (10, 0.1, 0.5)]
+    write("scipy.json", {
+        "tools": tools("scipy", "numpy"),
+        "command": "python scripts/goldens/make-evaluation-goldens.py",
+        "tolerance": 1e-9,
+        "pairs": pairs,
+        "bootstraps": bootstraps,
+        "taus": taus,
+        "normalCdf": [[x, stats.norm.cdf(x)] for x in xs],
+        "normalQuantile": [[p, stats.norm.ppf(p)] for p in ps],
+        "studentTSurvival": [[t, df, stats.t.sf(t, df)] for t, df in ts],
+        "studentTQuantile": [[p, df, stats.t.ppf(p, df)] for p in ps for df in (1, 7, 299)],
+        "incompleteBeta": [[a, b, x, special.betainc(a, b, x)] for a, b, x in betas],
+        "logGamma": [[x, special.gammaln(x)] for x in (0.5, 1.5, 3, 11.5, 100.25, 5000)],
+    })
+
+
 if __name__ == "__main__":
     make_random_runs()
     make_collections()
+    make_ranx()
+    make_scipy()
