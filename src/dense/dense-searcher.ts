@@ -4,6 +4,8 @@ import type { DocNames, LegHits } from "../run/doc-names.js";
 import { compareDocIds } from "../run/ranking.js";
 import { BestDocuments } from "./best-documents.js";
 import { dotProduct } from "./dot-product.js";
+import { type QuantizedRows, rowsPerRescoring } from "./quantized-rows.js";
+import { type Candidates, collectCandidates, ScoreFloor } from "./quantized-search.js";
 import { rowsOf, type VectorSegment } from "./vectors.js";
 
 /** One segment of a snapshot as the dense leg sees it. */
@@ -51,6 +53,14 @@ export class DenseSearcher {
   }
 
   /**
+   * Reads ahead what searches need, giving way to the event loop; without it the first search of a
+   * large segment waits for the disk.
+   */
+  async prepare(): Promise<void> {
+    for (const { vectors } of this.#segments) await vectors.prepare();
+  }
+
+  /**
    * @param queryVector `[dimension]`, finite
    * @throws {EncoderMismatchError} the vector has another dimension than the collection
    * @throws {InputError} depth, accept or the vector is not usable
@@ -70,9 +80,13 @@ export class DenseSearcher {
       );
     }
     const hits: Hit[] = [];
-    for (const [segmentOrd, segment] of this.#segments.entries()) {
-      const best = scanSegment(segment, queryVector, depth, accept?.[segmentOrd] ?? null);
-      for (const { docOrd, score } of best.sorted()) hits.push({ segmentOrd, docOrd, score });
+    const floor = new ScoreFloor(depth);
+    // All scans come before the first exact score, so that the floor is as high as it gets.
+    const found = this.#segments.map((segment, segmentOrd) =>
+      scanOf(segment, queryVector, depth, accept?.[segmentOrd] ?? null, floor),
+    );
+    for (const [segmentOrd, best] of found.entries()) {
+      for (const { docOrd, score } of best().sorted()) hits.push({ segmentOrd, docOrd, score });
     }
     if (this.#segments.length > 1) hits.sort((a, b) => this.#compare(a, b));
     const count = Math.min(depth, hits.length);
@@ -132,6 +146,61 @@ interface Hit {
   readonly score: number;
 }
 
+/**
+ * Scans a segment in the cheaper way and leaves the exact scores for later: all rows in int8, or, where
+ * the filter leaves few documents or nearly all are asked for, the plain loop over these.
+ */
+function scanOf(
+  segment: DenseSegment,
+  queryVector: Float32Array,
+  depth: number,
+  accept: Bitset | null,
+  floor: ScoreFloor,
+): () => BestDocuments {
+  const { vectors, deleted } = segment;
+  const allowed = accept === null ? vectors.docCount : accept.count();
+  const plain = allowed <= depth || depth === 0 || allowed * plainCost < vectors.docCount;
+  const rows = plain ? null : vectors.quantized;
+  if (rows === null) return () => scanSegment(segment, queryVector, depth, accept);
+  const { owners } = vectors;
+  const clamped = vectors.similarity === "cosine";
+  const scan = { rows, owners, query: queryVector, deleted, accept, clamped };
+  const candidates = collectCandidates(scan, floor);
+  return () => rescore(segment, queryVector, rows, candidates, depth, floor);
+}
+
+/** Exact score of one document by the plain loop, in units of one int8 row of the scan (measured). */
+const plainCost = 16;
+
+/** Exact scores of the candidates that the final floor leaves. */
+function rescore(
+  { vectors, names }: DenseSegment,
+  queryVector: Float32Array,
+  rows: QuantizedRows,
+  candidates: Candidates,
+  depth: number,
+  floor: ScoreFloor,
+): BestDocuments {
+  const best = new BestDocuments(depth, names.idRank);
+  candidates.prune(floor.value);
+  const { docOrds, count } = candidates;
+  if (vectors.owners !== null) {
+    for (let i = 0; i < count; i++) {
+      const docOrd = docOrds[i]!; // i < count
+      best.offer(docOrd, documentScore(vectors, queryVector, docOrd));
+    }
+    return best;
+  }
+  for (let from = 0; from < count; from += rowsPerRescoring) {
+    const some = Math.min(rowsPerRescoring, count - from);
+    const scores = rows.exactScores(vectors.values, docOrds, from, some);
+    for (let i = 0; i < some; i++) {
+      best.offer(docOrds[from + i]!, finalScore(vectors, scores[i]!));
+    }
+  }
+  return best;
+}
+
 /** The plain scan: every allowed document's exact score. */
 export function scanSegment(
   { vectors, names, deleted }: DenseSegment,
@@ -168,5 +237,9 @@ export function documentScore(
     const product = dotProduct(queryVector, 0, values, row * dimension, dimension);
     if (product > score) score = product;
   }
-  return vectors.similarity === "cosine" ? Math.min(1, Math.max(-1, score)) : score;
+  return finalScore(vectors, score);
+}
+
+function finalScore(vectors: VectorSegment, product: number): number {
+  return vectors.similarity === "cosine" ? Math.min(1, Math.max(-1, product)) : product;
 }

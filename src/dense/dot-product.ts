@@ -26,6 +26,9 @@ export function dotProduct(
     lane2 += a[aStart + i + 2]! * b[bStart + i + 2]!;
     lane3 += a[aStart + i + 3]! * b[bStart + i + 3]!;
   }
-  for (; i < dimension; i++) lane0 += a[aStart + i]! * b[bStart + i]!;
+  // The rest goes on in the lanes, as if both vectors had zeros up to a multiple of four.
+  if (i < dimension) lane0 += a[aStart + i]! * b[bStart + i]!;
+  if (i + 1 < dimension) lane1 += a[aStart + i + 1]! * b[bStart + i + 1]!;
+  if (i + 2 < dimension) lane2 += a[aStart + i + 2]! * b[bStart + i + 2]!;
   return lane0 + lane1 + (lane2 + lane3);
 }

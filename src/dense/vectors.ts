@@ -2,6 +2,7 @@ import { CorruptIndexError, IndexVersionError, InputError } from "../errors.js";
 import type { Bitset } from "../numeric/bitset.js";
 import type { SectionSink, SectionSource } from "../store/sections.js";
 import type { Embeddings, Similarity } from "./encoder.js";
+import { isQuantized, QuantizedRows, writeQuantizedRows } from "./quantized-rows.js";
 
 /**
  * Vectors of one segment under one encoder (slot).
@@ -13,7 +14,7 @@ import type { Embeddings, Similarity } from "./encoder.js";
  *     │ "BVEC" │ version │ dimension │ rowCount │ docCount │ similarity │ to 64 │ rowCount x dim   │
  *     └────────┴─────────┴───────────┴──────────┴──────────┴────────────┴───────┴──────────────────┘
  *
- * Where documents have several vectors (passages), section `vectors.<slot>.owners` holds the docOrd
+ * Segments of many rows also have them quantised (`quantized-rows.ts`). Where documents have several vectors (passages), section `vectors.<slot>.owners` holds the docOrd
  * of each row, u32, ascending. Without it row i belongs to document i.
  */
 export interface VectorSegment {
@@ -21,10 +22,19 @@ export interface VectorSegment {
   readonly similarity: Similarity;
   readonly docCount: number;
   readonly rowCount: number;
-  /** Row-major: row r is `values.subarray(r * dimension, (r + 1) * dimension)`. */
+  /**
+   * Row-major: row r is `values.subarray(r * dimension, (r + 1) * dimension)`. Read and checked when
+   * first asked for.
+   *
+   * @throws {CorruptIndexError} wrong checksum
+   */
   readonly values: Float32Array;
   /** docOrd of each row, ascending; null where row r belongs to document r. */
   readonly owners: Uint32Array | null;
+  /** The rows in int8, where the segment has them and the platform can scan them; read when first asked for. */
+  readonly quantized: QuantizedRows | null;
+  /** Reads now what searches need, giving way to the event loop between pieces. */
+  prepare(): Promise<void>;
 }
 
 /** `[first, end)` of a document's rows in a segment. */
@@ -104,7 +114,15 @@ export class VectorsBuilder {
   /** Writes the sections of `slot`. */
   finish(sink: SectionSink, slot: string): void {
     const owners = this.#hasPassages ? Uint32Array.from(this.#owners) : null;
-    writeSections(sink, slot, this.#layout, this.#rowCount, this.#docCount, this.#blocks, owners);
+    writeSections(
+      sink,
+      slot,
+      this.#layout,
+      this.#rowCount,
+      this.#docCount,
+      () => this.#blocks,
+      owners,
+    );
   }
 
   #check({ count, dimension, values }: Embeddings): void {
@@ -152,38 +170,102 @@ export function hasVectors(source: SectionSource, slot: string): boolean {
  */
 export function openVectors(source: SectionSource, slot: string): VectorSegment {
   const name = sectionName(slot);
-  const bytes = source.load(name);
   const corrupt = (what: string): CorruptIndexError =>
     new CorruptIndexError(`${source.label}, section ${name}: ${what}`, {
       file: source.label,
       section: name,
     });
-  if (bytes.byteLength < headerBytes) throw corrupt(`shorter than its header of ${headerBytes}`);
-  const header = new Uint32Array(bytes.buffer, bytes.byteOffset, headerBytes / 4);
-  const [found, version = 0, dimension = 0, rowCount = 0, docCount = 0, similarity = 0] = header;
-  if (found !== magic) throw corrupt("does not hold vectors");
-  if (version !== formatVersion) {
+  const byteLength = source.byteLength(name);
+  if (byteLength < headerBytes) throw corrupt(`shorter than its header of ${headerBytes}`);
+  const header = source.read(name, 0, headerBytes);
+  const view = new DataView(header.buffer, header.byteOffset, headerBytes);
+  const word = (i: number): number => view.getUint32(i * 4, true);
+  if (word(0) !== magic) throw corrupt("does not hold vectors");
+  if (word(1) !== formatVersion) {
     throw new IndexVersionError(
-      `${source.label}, section ${name}: written in version ${version} of the vector format, this program reads ${formatVersion}: update braid or build the collection again`,
-      { file: source.label, section: name, version },
+      `${source.label}, section ${name}: written in version ${word(1)} of the vector format, this program reads ${formatVersion}: update braid or build the collection again`,
+      { file: source.label, section: name, version: word(1) },
     );
   }
+  const [dimension, rowCount, docCount, similarity] = [word(2), word(3), word(4), word(5)];
   if (dimension < 1 || similarity > 1 || rowCount < docCount) throw corrupt("impossible header");
-  if (bytes.byteLength !== headerBytes + rowCount * dimension * 4) {
-    throw corrupt(`expected ${rowCount} x ${dimension} float32, got ${bytes.byteLength} bytes`);
+  if (byteLength !== headerBytes + rowCount * dimension * 4) {
+    throw corrupt(`expected ${rowCount} x ${dimension} float32, got ${byteLength} bytes`);
   }
-  const start = bytes.byteOffset + headerBytes;
-  const values = new Float32Array(bytes.buffer, start, rowCount * dimension);
   const owners = openOwners(source, slot, corrupt, rowCount, docCount);
   if (owners === null && rowCount !== docCount) throw corrupt("rows without their documents");
-  return {
-    dimension,
-    similarity: similarity === 0 ? "cosine" : "dot",
-    docCount,
-    rowCount,
-    values,
-    owners,
-  };
+  const layout: VectorsLayout = { dimension, similarity: similarity === 0 ? "cosine" : "dot" };
+  return new StoredVectors(source, slot, layout, docCount, rowCount, owners);
+}
+
+class StoredVectors implements VectorSegment {
+  readonly dimension: number;
+  readonly similarity: Similarity;
+  readonly docCount: number;
+  readonly rowCount: number;
+  readonly owners: Uint32Array | null;
+  readonly #source: SectionSource;
+  readonly #section: string;
+  #values: Float32Array | null = null;
+  /** Not looked for yet (undefined), none (null), or being read. */
+  #opened: QuantizedRows | null | undefined;
+  #loaded = false;
+
+  constructor(
+    source: SectionSource,
+    slot: string,
+    layout: VectorsLayout,
+    docCount: number,
+    rowCount: number,
+    owners: Uint32Array | null,
+  ) {
+    this.#source = source;
+    this.#section = sectionName(slot);
+    this.dimension = layout.dimension;
+    this.similarity = layout.similarity;
+    this.docCount = docCount;
+    this.rowCount = rowCount;
+    this.owners = owners;
+  }
+
+  get values(): Float32Array {
+    if (this.#values === null) {
+      const bytes = this.#source.load(this.#section);
+      const start = bytes.byteOffset + headerBytes;
+      this.#values = new Float32Array(bytes.buffer, start, this.rowCount * this.dimension);
+    }
+    return this.#values;
+  }
+
+  get quantized(): QuantizedRows | null {
+    while (this.#loadQuantizedPiece()) {
+      // Piece after piece until all is there.
+    }
+    return this.#opened ?? null;
+  }
+
+  async prepare(): Promise<void> {
+    while (this.#loadQuantizedPiece()) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  /** @returns whether more is to come */
+  #loadQuantizedPiece(): boolean {
+    if (this.#loaded) return false;
+    const section = quantizedSectionName(this.#section);
+    if (this.#opened === undefined) {
+      const rows = QuantizedRows.open(this.#source, section);
+      if (rows !== null && (rows.rowCount !== this.rowCount || rows.dimension !== this.dimension)) {
+        throw new CorruptIndexError(
+          `${this.#source.label}, section ${section}: ${rows.rowCount} x ${rows.dimension} quantised rows for ${this.rowCount} x ${this.dimension} vectors`,
+          { file: this.#source.label, section },
+        );
+      }
+      this.#opened = rows;
+    }
+    const more = this.#opened?.loadPiece(this.#source, section) ?? false;
+    this.#loaded = !more;
+    return more;
+  }
 }
 
 /**
@@ -226,7 +308,7 @@ export function mergeVectors(
   }
   const owners = rowCount === docCount ? null : Uint32Array.from(ownerParts);
   const layout = { dimension, similarity };
-  writeSections(sink, slot, layout, rowCount, docCount, keptRows(inputs), owners);
+  writeSections(sink, slot, layout, rowCount, docCount, () => keptRows(inputs), owners);
 }
 
 /** Pieces of kept rows: runs of neighbours are passed on as views, not copied. */
@@ -252,7 +334,7 @@ function writeSections(
   { dimension, similarity }: VectorsLayout,
   rowCount: number,
   docCount: number,
-  rows: Iterable<Float32Array>,
+  rows: () => Iterable<Float32Array>,
   owners: Uint32Array | null,
 ): void {
   const header = new Uint32Array(headerBytes / 4);
@@ -264,8 +346,12 @@ function writeSections(
     docCount,
     similarity === "cosine" ? 0 : 1,
   ]);
-  sink.stream(sectionName(slot), chain(header, rows));
-  if (owners !== null) sink.add(`${sectionName(slot)}.owners`, owners);
+  const section = sectionName(slot);
+  sink.stream(section, chain(header, rows()));
+  if (isQuantized(rowCount, dimension)) {
+    writeQuantizedRows(sink, quantizedSectionName(section), dimension, rowCount, rows());
+  }
+  if (owners !== null) sink.add(`${section}.owners`, owners);
 }
 
 function* chain(
@@ -300,6 +386,10 @@ function openOwners(
 
 function sectionName(slot: string): string {
   return `vectors.${slot}`;
+}
+
+function quantizedSectionName(section: string): string {
+  return `${section}.int8`;
 }
 
 /** Position of the first owner >= `docOrd`. */

@@ -5,16 +5,10 @@ import { DenseSearcher, type DenseSegment } from "../../src/dense/dense-searcher
 import { openVectors, VectorsBuilder, writeVectors } from "../../src/dense/vectors.js";
 import { EncoderMismatchError, InputError } from "../../src/errors.js";
 import { Bitset } from "../../src/numeric/bitset.js";
-import type { DocNames, LegHits } from "../../src/run/doc-names.js";
-import { compareDocIds, type DocId } from "../../src/run/ranking.js";
+import type { LegHits } from "../../src/run/doc-names.js";
+import { compareDocIds } from "../../src/run/ranking.js";
 import { MemorySections } from "../../src/store/memory-sections.js";
-
-export function namesOf(ids: readonly string[]): DocNames {
-  const order = ids.map((_, i) => i).sort((a, b) => compareDocIds(ids[a] ?? "", ids[b] ?? ""));
-  const idRank = new Uint32Array(ids.length);
-  for (const [rank, ord] of order.entries()) idRank[ord] = rank;
-  return { docCount: ids.length, idRank, docId: (ord) => ids[ord] as DocId };
-}
+import { namesOf } from "./names-of.js";
 
 function segmentOf(
   ids: readonly string[],
