@@ -1,6 +1,11 @@
 import { InputError } from "../errors.js";
 import type { Qrels, QueryId, Ranking, Run } from "../run/ranking.js";
-import { inTrecEvalOrder, type JudgedRanking, judgeRanking } from "./judged-ranking.js";
+import {
+  inTrecEvalOrder,
+  type JudgedRanking,
+  judgeRanking,
+  unjudgedAsRelevant,
+} from "./judged-ranking.js";
 import type { Measure } from "./measure.js";
 
 /** What a run is worth by its judgements. Maps are keyed by `Measure.name`. */
@@ -26,6 +31,12 @@ export interface EvaluationOptions {
    * this process, whose float64 scores decide (`writeTrecRun` keeps that order for trec_eval).
    */
   readonly order?: "trec_eval" | "given";
+  /**
+   * What a retrieved document without a judgement counts as: `non-relevant` (the default, as
+   * trec_eval), or `relevant` with the query's highest grade within the measure's cut-off. The two
+   * together are the range in which further judgements could move a result.
+   */
+  readonly unjudgedAs?: "non-relevant" | "relevant";
 }
 
 /**
@@ -68,6 +79,7 @@ class RunEvaluator {
   readonly #qrels: Qrels;
   readonly #measures: readonly Measure[];
   readonly #order: "trec_eval" | "given";
+  readonly #unjudgedAs: "non-relevant" | "relevant";
   readonly #values = new Map<QueryId, Float64Array>();
   readonly #unjudgedQueries: QueryId[] = [];
 
@@ -83,6 +95,7 @@ class RunEvaluator {
     this.#qrels = qrels;
     this.#measures = measures;
     this.#order = options.order ?? "trec_eval";
+    this.#unjudgedAs = options.unjudgedAs ?? "non-relevant";
   }
 
   add(queryId: QueryId, ranking: Ranking): void {
@@ -132,6 +145,8 @@ class RunEvaluator {
   }
 
   #measure(judged: JudgedRanking): Float64Array {
-    return Float64Array.from(this.#measures, ({ evaluate }) => evaluate(judged));
+    return Float64Array.from(this.#measures, ({ evaluate, cutoff, rel }) =>
+      evaluate(this.#unjudgedAs === "relevant" ? unjudgedAsRelevant(judged, cutoff, rel) : judged),
+    );
   }
 }

@@ -51,6 +51,28 @@ export function judgeRanking(
   return { grades, idealGrades };
 }
 
+/**
+ * The same ranking as if its documents without a judgement in the top `cutoff` were all relevant: they
+ * get the query's highest grade, or `rel` if that is higher, in the ideal ranking too. Against the
+ * ranking as it is, which takes them for non-relevant, this shows how far a value could move.
+ */
+export function unjudgedAsRelevant(
+  judged: JudgedRanking,
+  cutoff: number,
+  rel: number,
+): JudgedRanking {
+  const grade = Math.max(judged.idealGrades[0] ?? 0, rel);
+  let added = 0;
+  const grades = judged.grades.map((given, i) => {
+    if (given >= 0 || i >= cutoff) return given;
+    added++;
+    return grade;
+  });
+  const idealGrades = new Float64Array(judged.idealGrades.length + added).fill(grade, 0, added);
+  idealGrades.set(judged.idealGrades, added);
+  return { grades, idealGrades };
+}
+
 /** The same ranking without its documents that have no judgement (trec_eval -J). */
 export function judgedOnly(judged: JudgedRanking): JudgedRanking {
   return { grades: judged.grades.filter((grade) => grade >= 0), idealGrades: judged.idealGrades };

@@ -26,6 +26,8 @@ export interface Measure {
   readonly name: string;
   /** Ranks looked at; `Infinity` where the measure has no cut-off. */
   readonly cutoff: number;
+  /** Lowest grade that counts as relevant (1 for measures that read grades themselves). */
+  readonly rel: number;
   /** Value for one query, 0 where it is not defined; higher is better. */
   readonly evaluate: (judged: JudgedRanking) => number;
 }
@@ -268,7 +270,7 @@ export function parseMeasure(text: string): Measure {
   const evaluate = given.flag("judged_only")
     ? (judged: JudgedRanking) => family.evaluate(judgedOnly(judged), cutoff, given)
     : (judged: JudgedRanking) => family.evaluate(judged, cutoff, given);
-  return { name, cutoff, evaluate };
+  return { name, cutoff, rel: values.has("rel") ? given.number("rel") : 1, evaluate };
 }
 
 /** `parseMeasure` for a list in one text: `"nDCG@10, P(rel=2)@5 AP"`. */

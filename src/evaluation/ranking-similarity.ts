@@ -110,7 +110,7 @@ export function kendallTauB(x: ArrayLike<number>, y: ArrayLike<number>): number 
     start = end;
   }
   const discordant = countInversions(order.map((i) => y[i]!));
-  const untied = Math.sqrt(pairCount - tiedX) * Math.sqrt(pairCount - tiedY);
+  const untied = Math.sqrt((pairCount - tiedX) * (pairCount - tiedY));
   return untied === 0
     ? Number.NaN
     : (pairCount - tiedX - tiedY + tiedBoth - 2 * discordant) / untied;

@@ -60,6 +60,19 @@ describe("evaluating a run", () => {
     assert.equal(given.perQuery.get("RR")?.get("q1" as QueryId), 1);
   });
 
+  it("shows how far a value moves if the unjudged documents in the top are relevant", () => {
+    const measures = ["P@1", "P@2", "R@2", "nDCG@2", "Judged@2"].map(parseMeasure);
+    const only = new Map([...qrels].filter(([queryId]) => queryId === "q4"));
+    const asIs = evaluateRun(only, run, measures).mean;
+    const moved = evaluateRun(only, run, measures, { unjudgedAs: "relevant" }).mean;
+    // q4 retrieves x (unjudged), then e (relevant).
+    assert.deepEqual(
+      [asIs["P@1"], asIs["P@2"], asIs["R@2"], asIs["Judged@2"]],
+      [0, 1 / 2, 1, 1 / 2],
+    );
+    assert.deepEqual([moved["P@1"], moved["P@2"], moved["R@2"], moved["nDCG@2"]], [1, 1, 1, 1]);
+  });
+
   it("refuses no measures, one measure twice, no judgements and documents twice", () => {
     const rr = parseMeasure("RR");
     assert.throws(() => evaluateRun(qrels, run, []), InputError);
