@@ -1,6 +1,7 @@
 import { InvalidModelError } from "../errors.js";
+import { activationNamed } from "./graph-layers.js";
 import type { JsonFile } from "./json-file.js";
-import { activationNamed, type LayerBuilder } from "./layer-builder.js";
+import type { LayerBuilder } from "./layer-builder.js";
 import { bytesOf } from "./number-formats.js";
 import { onnxType } from "./onnx-graph.js";
 import type { Trunk } from "./trunk.js";

@@ -1,4 +1,4 @@
-import type { LayerBuilder } from "./layer-builder.js";
+import type { GraphLayers } from "./graph-layers.js";
 import { transpose } from "./quantization.js";
 import type { DenseModule, Pooling } from "./sentence-transformers-folder.js";
 import type { Trunk } from "./trunk.js";
@@ -19,7 +19,7 @@ const smallestNorm = 1e-12;
 export async function loadDense(
   module: DenseModule,
   name: string,
-  layers: LayerBuilder,
+  layers: GraphLayers,
 ): Promise<{ loaded: LoadedDense; hashes: WeightSource["hashes"] }> {
   const source = await WeightSource.open(module.folder);
   try {
@@ -41,11 +41,14 @@ export async function loadDense(
   }
 }
 
+/** Token vectors and the mask that says which of them count. */
+export type TokenVectors = Pick<Trunk, "hidden" | "mask">;
+
 /**
  * Token vectors -> one vector: `[batch, tokens, width]` -> `[batch, width]`. Masked tokens count for
  * nothing; a text without any token gives zeros (mean, last) and never NaN.
  */
-export function pool(trunk: Trunk, pooling: Pooling, layers: LayerBuilder): string {
+export function pool(trunk: TokenVectors, pooling: Pooling, layers: GraphLayers): string {
   const { graph } = layers;
   switch (pooling) {
     case "cls":
@@ -57,18 +60,15 @@ export function pool(trunk: Trunk, pooling: Pooling, layers: LayerBuilder): stri
       const mask = layers.toFloat(trunk.mask);
       const rows = graph.node("Pad", [trunk.hidden, graph.ints(0, 0, 0, 0, 3, 0)]);
       const shares = graph.node("Pad", [mask, graph.ints(0, 0, 0, 3)]);
-      const sum = graph.node("Squeeze", [
-        graph.node("MatMul", [graph.node("Unsqueeze", [shares, graph.ints(1)]), rows]),
-        graph.ints(1),
-      ]);
-      const count = graph.node("ReduceSum", [mask, graph.ints(1)], { keepdims: { int: 1 } });
+      const sum = graph.squeeze(graph.node("MatMul", [graph.unsqueeze(shares, 1), rows]), 1);
+      const count = graph.reduce("Sum", mask, 1, true);
       return graph.node("Div", [sum, graph.node("Max", [count, graph.float(1e-9)])]);
     }
     case "max": {
-      const column = graph.node("Unsqueeze", [trunk.mask, graph.ints(2)]);
+      const column = graph.unsqueeze(trunk.mask, 2);
       const seen = graph.node("Equal", [column, graph.int(1)]);
       const visible = graph.node("Where", [seen, trunk.hidden, graph.float(-1e9)]);
-      return graph.node("ReduceMax", [visible], { axes: { ints: [1] }, keepdims: { int: 0 } });
+      return graph.reduce("Max", visible, 1, false);
     }
     case "last": {
       // The last 1 of the mask, whichever side is padded: the largest mask * (position + 1).
@@ -78,10 +78,10 @@ export function pool(trunk: Trunk, pooling: Pooling, layers: LayerBuilder): stri
       const end = graph.node("Add", [length, graph.int(1)]);
       const ordinal = graph.node("Range", [graph.int(1), end, graph.int(1)]);
       const places = graph.node("Mul", [trunk.mask, ordinal]);
-      const last = graph.node("ReduceMax", [places], { axes: { ints: [1] }, keepdims: { int: 1 } });
+      const last = graph.reduce("Max", places, 1, true);
       const isLast = graph.node("Equal", [ordinal, last]);
-      const row = graph.node("Unsqueeze", [layers.toFloat(isLast), graph.ints(1)]);
-      return graph.node("Squeeze", [graph.node("MatMul", [row, trunk.hidden]), graph.ints(1)]);
+      const row = graph.unsqueeze(layers.toFloat(isLast), 1);
+      return graph.squeeze(graph.node("MatMul", [row, trunk.hidden]), 1);
     }
     default:
       return pooling satisfies never;
@@ -89,7 +89,7 @@ export function pool(trunk: Trunk, pooling: Pooling, layers: LayerBuilder): stri
 }
 
 /** The dense modules after one another: `[…, in]` -> `[…, out]`. */
-export function project(x: string, dense: readonly LoadedDense[], layers: LayerBuilder): string {
+export function project(x: string, dense: readonly LoadedDense[], layers: GraphLayers): string {
   return dense.reduce((value, { module, weight, bias }) => {
     const product = layers.graph.node("MatMul", [value, weight]);
     const sum = bias === null ? product : layers.graph.node("Add", [product, bias]);
@@ -98,20 +98,20 @@ export function project(x: string, dense: readonly LoadedDense[], layers: LayerB
 }
 
 /** x / max(‖x‖₂, 1e-12) over the last axis. */
-export function normalize(x: string, layers: LayerBuilder): string {
+export function normalize(x: string, layers: GraphLayers): string {
   const { graph } = layers;
-  const norm = graph.node("ReduceL2", [x], { axes: { ints: [-1] }, keepdims: { int: 1 } });
+  const norm = graph.reduce("L2", x, -1, true);
   return graph.node("Div", [x, graph.node("Max", [norm, graph.float(smallestNorm)])]);
 }
 
 /** Projected, normalised vectors of all tokens, zero where masked: `[batch, tokens, dimension]`. */
 export function tokenVectors(
-  trunk: Trunk,
+  trunk: TokenVectors,
   dense: readonly LoadedDense[],
-  layers: LayerBuilder,
+  layers: GraphLayers,
 ): string {
   const { graph } = layers;
   const vectors = normalize(project(trunk.hidden, dense, layers), layers);
-  const column = graph.node("Unsqueeze", [layers.toFloat(trunk.mask), graph.ints(2)]);
+  const column = graph.unsqueeze(layers.toFloat(trunk.mask), 2);
   return graph.node("Mul", [vectors, column]);
 }

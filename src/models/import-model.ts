@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { AlreadyExistsError, InputError, InvalidModelError } from "../errors.js";
+import { InvalidModelError } from "../errors.js";
 import { buildBertEncoder, buildClassifier } from "./bert-encoder.js";
 import {
   type LoadedDense,
@@ -14,14 +12,10 @@ import {
 } from "./embedding-head.js";
 import { LayerBuilder, type NumberFormat } from "./layer-builder.js";
 import type { ModelDescription } from "./model-description.js";
-import {
-  describeFiles,
-  descriptionFile,
-  fingerprint,
-  readModelDescription,
-} from "./model-folder.js";
+import { describeFiles, fingerprint } from "./model-folder.js";
 import { type OnnxGraph, onnxType } from "./onnx-graph.js";
 import { writeOnnxFiles } from "./onnx-writer.js";
+import { type PlaceOptions, placeModel, statedLicence } from "./place-model.js";
 import {
   type FolderHints,
   readSentenceTransformersFolder,
@@ -32,17 +26,13 @@ import { checkTokenizer, copyTokenizer } from "./tokenizer-file.js";
 import type { Trunk } from "./trunk.js";
 import { WeightSource } from "./weight-source.js";
 
-export interface ImportOptions extends FolderHints {
-  /** `[a-z0-9][a-z0-9._-]*`; becomes the folder name and the name in every message. */
-  readonly name: string;
+export interface ImportOptions extends FolderHints, PlaceOptions {
   /** Default fp32. */
   readonly numberFormat?: NumberFormat;
   /** Recorded in `model.json`; default the source folder's name. */
   readonly source?: string;
   /** Recorded in `model.json`; default what the front matter of the folder's README.md says. */
   readonly licence?: string;
-  /** Replaces a model that is already in the target folder. */
-  readonly overwrite?: boolean;
 }
 
 const onnxFile = "model.onnx";
@@ -62,35 +52,8 @@ export async function importModel(
   targetDir: string,
   options: ImportOptions,
 ): Promise<ModelDescription> {
-  if (!/^[a-z0-9][a-z0-9._-]*$/.test(options.name)) {
-    throw new InputError(
-      `a model name has lower-case letters, digits, ".", "_" and "-" only, got "${options.name}"`,
-      { name: options.name },
-    );
-  }
-  if (existsSync(targetDir) && options.overwrite !== true) {
-    throw new AlreadyExistsError(`${targetDir} is already there: name another, or replace it`, {
-      folder: targetDir,
-    });
-  }
   const folder = await readSentenceTransformersFolder(sourceDir, options);
-  const partial = `${targetDir}.partial-${process.pid}`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  try {
-    const description = await writeModel(folder, partial, options);
-    await writeFile(
-      path.join(partial, descriptionFile),
-      `${JSON.stringify(description, null, 2)}\n`,
-    );
-    await readModelDescription(partial);
-    await rm(targetDir, { recursive: true, force: true });
-    await rename(partial, targetDir);
-    return description;
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    throw error;
-  }
+  return placeModel(targetDir, options, (partial) => writeModel(folder, partial, options));
 }
 
 async function writeModel(
@@ -109,11 +72,8 @@ async function writeModel(
         : await dualEncoderHead(trunk, folder, layers);
     refuseUnusedWeights(weights, layers.used, trunk);
     await checkTokenizer(folder.transformerFolder, trunk.vocabularySize);
-    await copyTokenizer(folder.transformerFolder, target, folder.lowerCase);
+    const tokenizerFiles = await copyTokenizer(folder.transformerFolder, target, folder.lowerCase);
     const onnxFiles = await writeOnnxFiles(target, head.graphs, dataFile);
-    const tokenizerFiles = ["tokenizer.json", "tokenizer_config.json"].filter((name) =>
-      existsSync(path.join(target, name)),
-    );
     const draft = {
       formatVersion: 1,
       name: options.name,
@@ -261,11 +221,4 @@ function identityOfWeights(
 ): string {
   const hashes = JSON.stringify([weights.hashes(), moduleHashes]);
   return `sha256:${createHash("sha256").update(hashes).digest("hex")}`;
-}
-
-/** `license:` of a README's front matter, as the hub's model cards have it. */
-async function statedLicence(folder: string): Promise<string | null> {
-  const card = await readFile(path.join(folder, "README.md"), "utf8").catch(() => "");
-  const front = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1] ?? "";
-  return /^license:\s*["']?([\w.+-]+)/m.exec(front)?.[1] ?? null;
 }

@@ -1,4 +1,5 @@
 import { InvalidModelError } from "../errors.js";
+import { GraphLayers } from "./graph-layers.js";
 import type { ModelDescription } from "./model-description.js";
 import { bytesOf, encodeHalf } from "./number-formats.js";
 import { GraphBuilder, type OnnxTensor, onnxType } from "./onnx-graph.js";
@@ -7,48 +8,19 @@ import type { WeightSource } from "./weight-source.js";
 
 export type NumberFormat = ModelDescription["numberFormat"];
 
-/** Activation functions by the names that config files use. */
-export type Activation = "identity" | "relu" | "gelu" | "gelu-tanh" | "tanh" | "sigmoid" | "silu";
-
-const activationNames: Readonly<Record<string, Activation>> = {
-  identity: "identity",
-  linear: "identity",
-  relu: "relu",
-  gelu: "gelu",
-  gelu_new: "gelu-tanh",
-  gelu_fast: "gelu-tanh",
-  gelu_pytorch_tanh: "gelu-tanh",
-  tanh: "tanh",
-  sigmoid: "sigmoid",
-  silu: "silu",
-  swish: "silu",
-};
-
-/** @param place file and field for the message. @throws {InvalidModelError} no such activation */
-export function activationNamed(name: string, place: string): Activation {
-  // torch.nn.modules.activation.Tanh -> tanh
-  const short = name.toLowerCase().split(".").at(-1) ?? "";
-  const activation = activationNames[short];
-  if (activation !== undefined) return activation;
-  throw new InvalidModelError(
-    `${place}: activation "${name}" is not supported (${Object.keys(activationNames).join(", ")})`,
-    { activation: name },
-  );
-}
-
 /**
  * Layers of neural networks as ONNX nodes over the weights of one model. Values are names of
  * graph values; `[…]` in comments are their shapes. In `fp16` weights are stored as binary16 and
  * computed in float32; in `int8` the products of the encoder's layers and the token rows are int8.
  */
-export class LayerBuilder {
-  readonly graph: GraphBuilder = new GraphBuilder();
+export class LayerBuilder extends GraphLayers {
   readonly weights: WeightSource;
   readonly format: NumberFormat;
   readonly #used = new Set<string>();
   #dynamicallyQuantized = false;
 
   constructor(weights: WeightSource, format: NumberFormat) {
+    super(new GraphBuilder());
     this.weights = weights;
     this.format = format;
   }
@@ -158,7 +130,7 @@ export class LayerBuilder {
       chunks: () => [bytesOf(scaleValues)],
     });
     const gathered = this.graph.node("Gather", [codes, ids]);
-    const values = this.#toFloat(gathered);
+    const values = this.toFloat(gathered);
     return this.graph.node("Mul", [values, this.graph.node("Gather", [scales, ids])]);
   }
 
@@ -166,7 +138,7 @@ export class LayerBuilder {
   #halfRows(ids: string, table: string, shape: readonly [number, number]): string {
     const weights = this.weights;
     const half = this.graph.tensor(halfTensor(table, shape, () => weights.pieces(table)));
-    return this.#toFloat(this.graph.node("Gather", [half, ids]));
+    return this.toFloat(this.graph.node("Gather", [half, ids]));
   }
 
   /** A tensor of one dimension, kept in float32. */
@@ -195,41 +167,9 @@ export class LayerBuilder {
   rmsNorm(x: string, weight: string, width: number, epsilon: number): string {
     const { graph } = this;
     const square = graph.node("Pow", [x, graph.float(2)]);
-    const mean = graph.node("ReduceMean", [square], { axes: { ints: [-1] }, keepdims: { int: 1 } });
+    const mean = graph.reduce("Mean", square, -1, true);
     const root = graph.node("Sqrt", [graph.node("Add", [mean, graph.float(epsilon)])]);
     return graph.node("Mul", [graph.node("Div", [x, root]), this.vector(weight, width)]);
-  }
-
-  activation(x: string, activation: Activation): string {
-    const { graph } = this;
-    switch (activation) {
-      case "identity":
-        return x;
-      case "relu":
-        return graph.node("Relu", [x]);
-      case "tanh":
-        return graph.node("Tanh", [x]);
-      case "sigmoid":
-        return graph.node("Sigmoid", [x]);
-      case "silu":
-        return graph.node("Mul", [x, graph.node("Sigmoid", [x])]);
-      case "gelu": {
-        // x/2 (1 + erf(x / √2)), in the order that onnxruntime fuses into one kernel
-        const erf = graph.node("Erf", [graph.node("Div", [x, graph.float(Math.SQRT2)])]);
-        const product = graph.node("Mul", [x, graph.node("Add", [erf, graph.float(1)])]);
-        return graph.node("Mul", [product, graph.float(0.5)]);
-      }
-      case "gelu-tanh": {
-        // x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
-        const cube = graph.node("Pow", [x, graph.float(3)]);
-        const inner = graph.node("Add", [x, graph.node("Mul", [cube, graph.float(0.044715)])]);
-        const scaled = graph.node("Mul", [inner, graph.float(Math.sqrt(2 / Math.PI))]);
-        const sum = graph.node("Add", [graph.node("Tanh", [scaled]), graph.float(1)]);
-        return graph.node("Mul", [graph.node("Mul", [x, sum]), graph.float(0.5)]);
-      }
-      default:
-        return activation satisfies never;
-    }
   }
 
   /**
@@ -267,7 +207,7 @@ export class LayerBuilder {
   /** int64 mask `[batch, tokens]` of 1 and 0 -> `[batch, 1, 1, tokens]`, 0 where seen, -1e9 where not. */
   maskBias(mask: string): string {
     const { graph } = this;
-    const wide = graph.node("Unsqueeze", [this.#toFloat(mask), graph.ints(1, 2)]);
+    const wide = graph.unsqueeze(this.toFloat(mask), 1, 2);
     const hidden = graph.node("Sub", [graph.float(1), wide]);
     return graph.node("Mul", [hidden, graph.float(-1e9)]);
   }
@@ -301,23 +241,15 @@ export class LayerBuilder {
     });
     const positions = graph.node("Range", [graph.int(0), length, graph.int(1)]);
     const distance = graph.node("Sub", [
-      graph.node("Unsqueeze", [positions, graph.ints(0)]), // of the key
-      graph.node("Unsqueeze", [positions, graph.ints(1)]), // of the query
+      graph.unsqueeze(positions, 0), // of the key
+      graph.unsqueeze(positions, 1), // of the query
     ]);
     const clipped = graph.node("Clip", [distance, graph.int(-maxDistance), graph.int(maxDistance)]);
     const row = graph.node("Add", [clipped, graph.int(maxDistance)]);
     const bias = graph.node("Transpose", [graph.node("Gather", [name, row])], {
       perm: { ints: [2, 0, 1] },
     });
-    return graph.node("Unsqueeze", [bias, graph.ints(0)]);
-  }
-
-  toFloat(value: string): string {
-    return this.#toFloat(value);
-  }
-
-  #toFloat(value: string): string {
-    return this.graph.node("Cast", [value], { to: { int: onnxType.float } });
+    return graph.unsqueeze(bias, 0);
   }
 
   /** A weight as a float32 value of the graph, stored in the model's number format. */
@@ -327,7 +259,7 @@ export class LayerBuilder {
     pieces: () => AsyncIterable<Float32Array>,
   ): string {
     if (this.format !== "fp16") return this.graph.tensor(floatTensor(name, shape, pieces));
-    return this.#toFloat(this.graph.tensor(halfTensor(name, shape, pieces)));
+    return this.toFloat(this.graph.tensor(halfTensor(name, shape, pieces)));
   }
 }
 

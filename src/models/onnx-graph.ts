@@ -40,11 +40,26 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValue[];
 }
 
-/** Collects the nodes and weights of a graph in order of computation. */
+/** Opset of graphs that are written whole: the first with LayerNormalization. */
+export const ownOpset = 17;
+
+/**
+ * Collects the nodes and weights of a graph in order of computation. Operators whose form changed
+ * between opsets 11 and 21 have methods of their own, so that layers can be appended to the graphs
+ * of others.
+ */
 export class GraphBuilder {
+  readonly #opset: number;
+  readonly #prefix: string;
   readonly #nodes: OnnxNode[] = [];
   readonly #tensors = new Map<string, OnnxTensor>();
   readonly #inputs: OnnxValue[] = [];
+
+  /** @param prefix before every name that the builder makes up */
+  constructor(opset: number = ownOpset, prefix = "") {
+    this.#opset = opset;
+    this.#prefix = prefix;
+  }
 
   /** @returns the input's name */
   input(name: string, shape: readonly (number | string)[]): string {
@@ -63,9 +78,45 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     domain = "",
   ): string {
-    const output = `${operator}_${this.#nodes.length}`;
+    const output = `${this.#prefix}${operator}_${this.#nodes.length}`;
     this.#nodes.push({ operator, domain, inputs, output, attributes });
     return output;
+  }
+
+  /** Another element type, under a name of the caller's. */
+  cast(x: string, type: number, output: string): string {
+    const attributes = { to: { int: type } };
+    this.#nodes.push({ operator: "Cast", domain: "", inputs: [x], output, attributes });
+    return output;
+  }
+
+  /** Inserts axes of length 1. */
+  unsqueeze(x: string, ...axes: number[]): string {
+    return this.#withAxes("Unsqueeze", x, axes, {}, this.#opset >= 13);
+  }
+
+  /** Removes axes of length 1. */
+  squeeze(x: string, ...axes: number[]): string {
+    return this.#withAxes("Squeeze", x, axes, {}, this.#opset >= 13);
+  }
+
+  /** One axis made 1 long, or dropped. */
+  reduce(kind: "Sum" | "Mean" | "Max" | "L2", x: string, axis: number, keep: boolean): string {
+    const asInput = this.#opset >= (kind === "Sum" ? 13 : 18);
+    const keepdims = { keepdims: { int: keep ? 1 : 0 } };
+    return this.#withAxes(`Reduce${kind}`, x, [axis], keepdims, asInput);
+  }
+
+  #withAxes(
+    operator: string,
+    x: string,
+    axes: readonly number[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    asInput: boolean,
+  ): string {
+    return asInput
+      ? this.node(operator, [x, this.ints(...axes)], attributes)
+      : this.node(operator, [x], { ...attributes, axes: { ints: axes } });
   }
 
   /** Gives a value its public name. */
@@ -91,19 +142,19 @@ export class GraphBuilder {
 
   /** Scalar float; equal values share one constant. */
   float(value: number): string {
-    return this.floats(`float:${value}`, [], Float32Array.of(value));
+    return this.floats(`${this.#prefix}float:${value}`, [], Float32Array.of(value));
   }
 
   /** List of int64; equal lists share one constant. */
   ints(...values: number[]): string {
     const bytes = bytesOf(BigInt64Array.from(values.map(BigInt)));
-    return this.#constant(`ints:${values}`, onnxType.int64, [values.length], bytes);
+    return this.#constant(`${this.#prefix}ints:${values}`, onnxType.int64, [values.length], bytes);
   }
 
   /** Scalar int64. */
   int(value: number): string {
     const bytes = bytesOf(BigInt64Array.of(BigInt(value)));
-    return this.#constant(`int:${value}`, onnxType.int64, [], bytes);
+    return this.#constant(`${this.#prefix}int:${value}`, onnxType.int64, [], bytes);
   }
 
   #constant(name: string, type: OnnxType, shape: readonly number[], bytes: Uint8Array): string {
@@ -111,9 +162,12 @@ export class GraphBuilder {
     return this.tensor({ name, type, shape, byteLength: bytes.byteLength, chunks: () => [bytes] });
   }
 
-  /** The graph that computes `outputs`: only the nodes, weights and inputs that they need. */
-  build(outputs: readonly OnnxValue[]): OnnxGraph {
-    const needed = new Set(outputs.map((output) => output.name));
+  /**
+   * The graph that computes `outputs`: only the nodes, weights and inputs that they need.
+   * @param also further values that must be computed
+   */
+  build(outputs: readonly OnnxValue[], also: Iterable<string> = []): OnnxGraph {
+    const needed = new Set([...outputs.map((output) => output.name), ...also]);
     const nodes: OnnxNode[] = [];
     for (const node of this.#nodes.toReversed()) {
       if (!needed.has(node.output)) continue;

@@ -3,7 +3,14 @@ import { createWriteStream } from "node:fs";
 import path from "node:path";
 import { finished } from "node:stream/promises";
 import { InvalidModelError, StorageError } from "../errors.js";
-import type { AttributeValue, OnnxGraph, OnnxNode, OnnxTensor, OnnxValue } from "./onnx-graph.js";
+import {
+  type AttributeValue,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValue,
+  ownOpset,
+} from "./onnx-graph.js";
 import {
   floatField,
   integerField,
@@ -14,8 +21,7 @@ import {
   stringField,
 } from "./protobuf.js";
 
-/** Opset 17 (LayerNormalization) and onnxruntime's own operators; IR version 8 goes with opset 17. */
-const opset = 17;
+/** Goes with opset 17. */
 const irVersion = 8;
 
 /** A protobuf message must stay below 2^31 bytes; this leaves room for the graph itself. */
@@ -115,7 +121,7 @@ async function* modelChunks(
   yield* integerField(1, irVersion);
   yield* stringField(2, "braid");
   for (const domain of ["", "com.microsoft"]) {
-    const version = integerField(2, domain === "" ? opset : 1);
+    const version = integerField(2, domain === "" ? ownOpset : 1);
     yield* messageField(8, [...stringField(1, domain), ...version]);
   }
   yield* lengthPrefix(7, messageLength(before) + tensorBytes + messageLength(after));
@@ -128,7 +134,7 @@ async function* modelChunks(
 }
 
 /** All of TensorProto but the raw bytes, which follow where they are not external. */
-function tensorHead(
+export function tensorHead(
   tensor: OnnxTensor,
   placement: Placement | undefined,
   dataFile: string,
@@ -150,7 +156,7 @@ function tensorHead(
   ];
 }
 
-function nodeMessage(node: OnnxNode): Message {
+export function nodeMessage(node: OnnxNode): Message {
   return [
     ...node.inputs.flatMap((name) => stringField(1, name)),
     ...stringField(2, node.output),
@@ -170,7 +176,7 @@ function attributeMessage(name: string, value: AttributeValue): Message {
   return [...head, ...value.ints.flatMap((item) => integerField(8, item)), ...integerField(20, 7)];
 }
 
-function valueMessage(value: OnnxValue): Message {
+export function valueMessage(value: OnnxValue): Message {
   const shape = value.shape.flatMap((length) =>
     messageField(1, typeof length === "number" ? integerField(1, length) : stringField(2, length)),
   );
@@ -192,7 +198,10 @@ async function* exactChunks(tensor: OnnxTensor): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function writeFileFrom(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeFileFrom(
+  file: string,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
   const stream = createWriteStream(file, { flush: true });
   const done = finished(stream);
   done.catch(() => {}); // awaited below; a failure while chunks are made must not go unheard

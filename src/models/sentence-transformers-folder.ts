@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { InvalidModelError } from "../errors.js";
+import { type Activation, activationNamed } from "./graph-layers.js";
 import { JsonFile, readJsonIfPresent } from "./json-file.js";
-import { type Activation, activationNamed } from "./layer-builder.js";
 import type { ModelDescription } from "./model-description.js";
 
 export type Pooling = Exclude<ModelDescription["pooling"], "none">;

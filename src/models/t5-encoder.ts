@@ -1,6 +1,7 @@
 import { InvalidModelError } from "../errors.js";
+import { type Activation, activationNamed } from "./graph-layers.js";
 import type { JsonFile } from "./json-file.js";
-import { type Activation, activationNamed, type LayerBuilder } from "./layer-builder.js";
+import type { LayerBuilder } from "./layer-builder.js";
 import type { Trunk } from "./trunk.js";
 
 /**

@@ -60,8 +60,13 @@ function largestTokenId(tokenizer: JsonFile): number {
  * Copies `tokenizer.json` and `tokenizer_config.json`.
  * @param lowerCase put a lower-casing step before the tokenizer's own normaliser
  *   (`do_lower_case` of sentence_bert_config.json)
+ * @returns names of the files written
  */
-export async function copyTokenizer(from: string, to: string, lowerCase: boolean): Promise<void> {
+export async function copyTokenizer(
+  from: string,
+  to: string,
+  lowerCase: boolean,
+): Promise<string[]> {
   const source = path.join(from, "tokenizer.json");
   const target = path.join(to, "tokenizer.json");
   if (lowerCase) {
@@ -75,7 +80,9 @@ export async function copyTokenizer(from: string, to: string, lowerCase: boolean
     await copyBytes(source, target);
   }
   const config = path.join(from, "tokenizer_config.json");
-  if (existsSync(config)) await copyBytes(config, path.join(to, "tokenizer_config.json"));
+  if (!existsSync(config)) return ["tokenizer.json"];
+  await copyBytes(config, path.join(to, "tokenizer_config.json"));
+  return ["tokenizer.json", "tokenizer_config.json"];
 }
 
 /** Not the file's permissions: a source that is read-only must not make a model that stays so. */
