@@ -103,6 +103,7 @@ export function salvageLog(
 
 interface PendingRecord {
   readonly payload: Uint8Array;
+  readonly whenDurable: () => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -219,10 +220,12 @@ export class WriteAheadLog {
   /**
    * Adds one record; resolves when it is durable, in the order of the calls.
    *
+   * @param whenDurable called once the record is on the disk, before the promise resolves: for all
+   *   records in their order, whoever waits for them
    * @throws {StorageError} the disk refused; the record is not in the log. After a failed sync every
    * later append fails too, because what the disk holds is not known any more: reopen.
    */
-  append(payload: Uint8Array): Promise<void> {
+  append(payload: Uint8Array, whenDurable: () => void = () => {}): Promise<void> {
     if (this.#closed) return Promise.reject(new Error(`${this.path} is closed`));
     if (payload.byteLength + frameHeaderBytes + 4 > longestFrame) {
       return Promise.reject(
@@ -234,18 +237,28 @@ export class WriteAheadLog {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#pending.push({ payload, resolve, reject });
+      this.#pending.push({ payload, whenDurable, resolve, reject });
       this.#writing ??= this.#commitAll();
     });
   }
 
-  /** Waits for what was appended, marks the log as closed in order, and closes it. */
-  async close(): Promise<void> {
+  /** Resolves when everything appended so far is durable or has failed. */
+  async idle(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+  }
+
+  /**
+   * Waits for what was appended, and closes the log.
+   *
+   * @param mark whether to say in the log that it was closed in order; not needed where the manifest
+   *   says so by naming a later log
+   */
+  async close(mark = true): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#writing;
     try {
-      if (this.#failure === null) await this.#commit([]);
+      if (mark && this.#failure === null) await this.#commit([]);
     } finally {
       this.#fileSystem.close(this.#descriptor);
     }
@@ -258,9 +271,17 @@ export class WriteAheadLog {
       const group = this.#takeGroup();
       try {
         await this.#commit(group.map(({ payload }) => payload));
-        for (const { resolve } of group) resolve();
       } catch (error) {
         for (const { reject } of group) reject(error);
+        continue;
+      }
+      for (const { whenDurable, resolve, reject } of group) {
+        try {
+          whenDurable();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
       }
     }
     this.#writing = null;

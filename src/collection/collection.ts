@@ -1,0 +1,989 @@
+import path from "node:path";
+import { analyzerNamed } from "../analysis/analyzers.js";
+import type { Document, JsonValue } from "../corpus/document.js";
+import { parseDocId, parseDocument } from "../corpus/parse-document.js";
+import type { Embeddings, Encoder, EncoderIdentity } from "../dense/encoder.js";
+import { EncoderMismatchError, InputError, StorageError } from "../errors.js";
+import type { FileSystem } from "../store/file-system.js";
+import { MemorySections } from "../store/memory-sections.js";
+import { SegmentFile } from "../store/segment-file.js";
+import { SegmentFileWriter } from "../store/segment-file-writer.js";
+import { WriteAheadLog } from "../store/write-ahead-log.js";
+import type { WriterLock } from "../store/writer-lock.js";
+import { type BulkBuildOptions, type BulkBuildResult, buildSegments } from "./bulk-build.js";
+import {
+  type CollectionManifest,
+  type EncoderSlot,
+  manifestFileName,
+  numberedName,
+  readCollectionManifest,
+  type SegmentEntry,
+  writeCollectionManifest,
+} from "./collection-manifest.js";
+import type { CollectionSettings } from "./collection-settings.js";
+import { encoderRefusal, vectorsOf } from "./encoder-slots.js";
+import { withIdsRemoved, withSegment } from "./live-states.js";
+import { encodeLogRecord } from "./log-record.js";
+import { diskMergePolicy, type MergePolicy, memoryMergePolicy, pickMerge } from "./merge-policy.js";
+import type { OpenedStates, SavedDeletions } from "./recovery.js";
+import { Segment } from "./segment.js";
+import { SegmentBuilder, type SerializedDocument, serializeDocument } from "./segment-builder.js";
+import { mergeSegments } from "./segment-merge.js";
+import {
+  deletedSince,
+  liveCount,
+  type SegmentState,
+  wholeSegment,
+  withDeleted,
+  writeDeletions,
+} from "./segment-state.js";
+import { Snapshot } from "./snapshot.js";
+import { TurnQueue } from "./turn-queue.js";
+import { type VerifyReport, verifyCollection } from "./verify-collection.js";
+
+/** What an upsert did, once it is durable. */
+export interface UpsertResult {
+  readonly added: number;
+  readonly replaced: number;
+}
+
+export interface DeleteResult {
+  readonly deleted: number;
+  /** Ids that named no living document. */
+  readonly missing: readonly string[];
+}
+
+export interface UpsertOptions {
+  /** Vectors of the documents in the active slot, in their order, instead of encoding them. */
+  readonly vectors?: Embeddings | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What opening found to mend, and what it did. */
+export interface RecoveryReport {
+  /** Changes replayed from the log: acknowledged, but not in a segment yet. */
+  readonly replayedChanges: number;
+  /** Bytes of an interrupted, never acknowledged commit that were cut from the log. */
+  readonly cutBytes: number;
+  /** Files of interrupted builds and merges that were removed. */
+  readonly removedFiles: readonly string[];
+  /** The process that held the lock and died with it, if any. */
+  readonly deadWriter: { readonly pid: number; readonly host: string } | null;
+  /** Damage that salvage went around. */
+  readonly damages: readonly string[];
+}
+
+export interface CollectionStats {
+  readonly name: string;
+  readonly directory: string;
+  readonly generation: number;
+  readonly docCount: number;
+  /** Documents that are deleted but still take room until their segments are merged. */
+  readonly deletedCount: number;
+  readonly settings: CollectionSettings;
+  readonly slots: readonly EncoderSlot[];
+  readonly activeSlot: string | null;
+  readonly segments: readonly {
+    readonly file: string | null;
+    readonly docCount: number;
+    readonly deletedCount: number;
+    readonly bytes: number;
+    /** Bytes of it that are in memory now. */
+    readonly loadedBytes: number;
+  }[];
+  readonly logBytes: number;
+  /** Bytes of segments and log. */
+  readonly totalBytes: number;
+  /** Why the last flush or merge in the background failed; null if it did not. */
+  readonly maintenanceProblem: string | null;
+}
+
+/** Sizes that a caller may move; the defaults suit most. */
+export interface CollectionLimits {
+  /** A log of so many bytes is flushed to a segment. Default 32 MiB. */
+  readonly flushBytes?: number | undefined;
+  readonly memoryMergePolicy?: MergePolicy | undefined;
+  readonly diskMergePolicy?: MergePolicy | undefined;
+}
+
+/** Everything a collection is put together from by `openCollection` and `createCollection`. */
+export interface CollectionParts {
+  readonly directory: string;
+  readonly manifest: CollectionManifest;
+  readonly opened: OpenedStates;
+  readonly encoders: readonly Encoder[];
+  readonly fileSystem: FileSystem;
+  readonly limits: CollectionLimits;
+  readonly recovery: RecoveryReport;
+  /** Present in write mode. */
+  readonly writer: { readonly lock: WriterLock; readonly log: WriteAheadLog } | null;
+  /** Reads what is on the disk now, for a reader's {@link Collection.refresh}. */
+  readonly reopen: (known: readonly Segment[]) => {
+    readonly manifest: CollectionManifest;
+    readonly opened: OpenedStates;
+  };
+}
+
+const defaultFlushBytes = 32 << 20;
+/** Documents analysed between two turns of the event loop. */
+const docsPerStep = 256;
+/** A log below this is left for the next opening to replay when the collection is closed. */
+const keptLogBytes = 1 << 20;
+
+/**
+ * One corpus under two indexes, one transaction for both. One process writes, many read; a change is
+ * visible and durable when its promise resolves, and a {@link Snapshot} never changes.
+ */
+export class Collection {
+  readonly directory: string;
+  readonly recovery: RecoveryReport;
+  readonly #fileSystem: FileSystem;
+  readonly #limits: CollectionLimits;
+  readonly #encoders: readonly Encoder[];
+  readonly #lock: WriterLock | null;
+  readonly #reopen: CollectionParts["reopen"];
+  readonly #turns = new TurnQueue();
+  #manifest: CollectionManifest;
+  #states: readonly SegmentState[];
+  #savedDeletions: ReadonlyMap<Segment, SavedDeletions>;
+  #log: WriteAheadLog | null;
+  /** While the log is being replaced by the next one. */
+  #rotation: Promise<void> | null = null;
+  #changeCount: number;
+  #nextFileNumber: number;
+  #snapshot: Snapshot | null = null;
+  /** Segments in memory that are on their way to the disk. */
+  #frozen: ReadonlySet<Segment> = new Set();
+  #flushing: Promise<void> | null = null;
+  #merging: Promise<void> | null = null;
+  #maintenanceProblem: Error | null = null;
+  /** Set when what the disk holds is not known any more; nothing is written after that. */
+  #failure: Error | null = null;
+  readonly #retired = new Set<WeakRef<Segment>>();
+  #closed = false;
+
+  constructor(parts: CollectionParts) {
+    this.directory = parts.directory;
+    this.recovery = parts.recovery;
+    this.#fileSystem = parts.fileSystem;
+    this.#limits = parts.limits;
+    this.#encoders = parts.encoders;
+    this.#lock = parts.writer?.lock ?? null;
+    this.#log = parts.writer?.log ?? null;
+    this.#reopen = parts.reopen;
+    this.#manifest = parts.manifest;
+    this.#states = parts.opened.states;
+    this.#savedDeletions = parts.opened.savedDeletions;
+    this.#changeCount = parts.manifest.changesBeforeLogs + parts.opened.recordCount;
+    this.#nextFileNumber = parts.manifest.nextFileNumber;
+  }
+
+  get name(): string {
+    return path.basename(this.directory);
+  }
+
+  get mode(): "read" | "write" {
+    return this.#lock === null ? "read" : "write";
+  }
+
+  get settings(): CollectionSettings {
+    return this.#manifest.settings;
+  }
+
+  /** The encoder whose vectors searches use; null without a dense leg. */
+  get encoderIdentity(): EncoderIdentity | null {
+    return this.#activeSlot()?.encoder ?? null;
+  }
+
+  /** The encoder given at opening that fits the dense leg; null if there is none. */
+  get encoder(): Encoder | null {
+    const slot = this.#activeSlot();
+    return slot === null ? null : this.#encoderFor(slot);
+  }
+
+  /**
+   * Why the dense leg refuses to be searched, and how to mend it: an encoder was given, and it is
+   * not the one of the vectors. Null if there is nothing to refuse.
+   */
+  get denseRefusal(): EncoderMismatchError | null {
+    const slot = this.#activeSlot();
+    const given = this.#encoders[0];
+    if (slot === null || given === undefined || this.#encoderFor(slot) !== null) return null;
+    return encoderRefusal(this.directory, slot, given);
+  }
+
+  /** Defaults of searches that tuning saved; null if none were. */
+  get searchDefaults(): JsonValue {
+    return this.#manifest.searchDefaults;
+  }
+
+  /** Saves defaults of searches in the collection; null removes them. */
+  async setSearchDefaults(searchDefaults: JsonValue): Promise<void> {
+    await this.#exclusively(async () => {
+      const changesBeforeLogs = this.#manifest.changesBeforeLogs + 1;
+      this.#commit(this.#states, { searchDefaults, changesBeforeLogs });
+      this.#changeCount++;
+    });
+  }
+
+  /** The collection as it is now. The same object until something changes. */
+  snapshot(): Snapshot {
+    this.#checkOpen();
+    this.#snapshot ??= new Snapshot({
+      generation: this.#changeCount,
+      settings: this.settings,
+      states: this.#states,
+      slot: this.#manifest.activeSlot,
+      denseRefusal: this.denseRefusal,
+    });
+    return this.#snapshot;
+  }
+
+  /**
+   * Adds documents; one whose id is there already is replaced. All of them become visible at once,
+   * in both legs, and are durable when the promise resolves. Of an id that comes twice the later
+   * one counts. Concurrent calls take effect in the order of the calls and share their syncs.
+   *
+   * @throws {InputError} a document or the vectors are not what they should be; nothing is changed
+   * @throws {EncoderMismatchError} there is a dense leg, no vectors are given, and no right encoder
+   * @throws {StorageError} the disk refuses; nothing is changed
+   */
+  async upsert(documents: readonly Document[], options: UpsertOptions = {}): Promise<UpsertResult> {
+    this.#checkWritable();
+    const parsed = documents.map((document, i) =>
+      parseDocument(document, `document ${i + 1} of the batch`),
+    );
+    if (parsed.length === 0) return { added: 0, replaced: 0 };
+    const turn = this.#turns.take();
+    try {
+      const active = this.#manifest.activeSlot;
+      if (options.vectors !== undefined && active === null) {
+        throw new InputError(
+          `${this.directory} has no dense leg, and vectors were given: create it with an encoder`,
+          { path: this.directory },
+        );
+      }
+      const given = new Map<string, Embeddings>();
+      if (options.vectors !== undefined && active !== null) given.set(active, options.vectors);
+      let { slots } = this.#manifest;
+      let vectors = await this.#vectorsOf(parsed, slots, given, options.signal);
+      const serialized = parsed.map(serializeDocument);
+      await this.#turnComes(turn.ready);
+      // A slot may have come or gone while this call was waiting.
+      while (slots !== this.#manifest.slots) {
+        slots = this.#manifest.slots;
+        vectors = await this.#vectorsOf(parsed, slots, vectors, options.signal);
+      }
+      const segments = await this.#buildInMemory(serialized, slots, vectors);
+      options.signal?.throwIfAborted();
+      const record = encodeLogRecord({
+        kind: "upsert",
+        documents: serialized.map(({ json }) => json),
+        vectors,
+      });
+      let replaced = 0;
+      const durable = this.#writableLog().append(record, () => {
+        replaced = this.#apply(segments);
+      });
+      turn.done();
+      await durable;
+      this.#maintain();
+      return { added: parsed.length - replaced, replaced };
+    } finally {
+      turn.done();
+    }
+  }
+
+  /**
+   * Deletes documents; durable and invisible when the promise resolves.
+   *
+   * @throws {InputError} an id that no document can have
+   * @throws {StorageError} the disk refuses; nothing is changed
+   */
+  async delete(docIds: readonly string[]): Promise<DeleteResult> {
+    this.#checkWritable();
+    const unique = [...new Set(docIds.map((id, i) => parseDocId(id, `id ${i + 1} of the batch`)))];
+    if (unique.length === 0) return { deleted: 0, missing: [] };
+    const turn = this.#turns.take();
+    try {
+      await this.#turnComes(turn.ready);
+      let found = new Set<number>();
+      const record = encodeLogRecord({ kind: "delete", docIds: unique });
+      const durable = this.#writableLog().append(record, () => {
+        const ids = unique.map((docId) => Buffer.from(docId, "utf8"));
+        const removal = withIdsRemoved(this.#states, ids, this.#analyzer());
+        found = new Set(removal.found);
+        this.#changed(removal.states);
+      });
+      turn.done();
+      await durable;
+      this.#maintain();
+      return { deleted: found.size, missing: unique.filter((_, i) => !found.has(i)) };
+    } finally {
+      turn.done();
+    }
+  }
+
+  /**
+   * Builds segments straight on the disk with bounded memory and makes all of them visible with one
+   * replacement of the manifest. Until then the earlier state is searched; if the build fails, is
+   * aborted or the process dies, the earlier state stays. Other writers wait meanwhile.
+   *
+   * @throws {InputError} a document is not what it should be
+   * @throws {StorageError} the disk refuses
+   */
+  async bulkBuild(
+    documents: AsyncIterable<Document> | Iterable<Document>,
+    options: BulkBuildOptions,
+  ): Promise<BulkBuildResult> {
+    return this.#exclusively(async () => {
+      // Records of the log would be replayed on top of the new documents: they go into a segment.
+      if (options.mode === "append") await this.#flushAll();
+      const { slots } = this.#manifest;
+      const created: string[] = [];
+      try {
+        const built = await buildSegments(documents, options, {
+          settings: this.settings,
+          slots,
+          vectorsOf: (batch) => this.#vectorsOf(batch, slots, new Map(), options.signal),
+          createFile: () => {
+            const file = this.#takeFile("seg");
+            created.push(file);
+            return new SegmentFileWriter(path.join(this.directory, file), this.#fileSystem);
+          },
+          openFile: () => this.#openSegmentFile(created.at(-1) ?? ""),
+        });
+        const merged = await this.#mergeBuilt(built.states, created);
+        return await this.#installBuilt(merged, options.mode, built.result);
+      } catch (error) {
+        if (this.#failure === null) this.#removeFiles(created);
+        throw error;
+      }
+    });
+  }
+
+  /** Writes what is in memory to a segment and starts a new log. */
+  async flush(): Promise<void> {
+    this.#checkWritable();
+    await this.#flushAll();
+  }
+
+  /** Merges everything into one segment without deleted documents. */
+  async compact(): Promise<void> {
+    this.#checkWritable();
+    await this.#flushAll();
+    await this.#merging;
+    const isCompact = (): boolean => {
+      const disk = this.#diskStates();
+      return disk.length === 0 || (disk.length === 1 && disk[0]?.deletedCount === 0);
+    };
+    // What is written meanwhile may leave new deletions: once more, but not for ever.
+    for (let round = 0; round < 3 && !isCompact(); round++) {
+      await this.#startMerge(this.#diskStates());
+    }
+  }
+
+  /**
+   * Reads every byte and checks it, cross-checks both legs against the documents, and computes all
+   * statistics anew.
+   */
+  async verify(): Promise<VerifyReport> {
+    this.#checkOpen();
+    await this.#log?.idle();
+    return verifyCollection({
+      directory: this.directory,
+      manifest: this.#manifest,
+      states: this.#states,
+      savedDeletions: this.#savedDeletions,
+      fileSystem: this.#fileSystem,
+      isWriter: this.#lock !== null,
+    });
+  }
+
+  stats(): CollectionStats {
+    const snapshot = this.snapshot();
+    const segments = this.#states.map(({ segment, deletedCount }) => ({
+      file: segment.file,
+      docCount: segment.docCount,
+      deletedCount,
+      bytes: segment.byteLength,
+      loadedBytes: segment.loadedBytes,
+    }));
+    const logBytes = this.#log?.byteLength ?? 0;
+    return {
+      name: this.name,
+      directory: this.directory,
+      generation: snapshot.generation,
+      docCount: snapshot.docCount,
+      deletedCount: segments.reduce((sum, { deletedCount }) => sum + deletedCount, 0),
+      settings: this.settings,
+      slots: this.#manifest.slots,
+      activeSlot: this.#manifest.activeSlot,
+      segments,
+      logBytes,
+      totalBytes: logBytes + segments.reduce((sum, { bytes }) => sum + bytes, 0),
+      maintenanceProblem: this.#maintenanceProblem?.message ?? null,
+    };
+  }
+
+  /** The living documents as they came, in no particular order. */
+  *exportDocuments(): Generator<Document> {
+    yield* this.snapshot().documents();
+  }
+
+  /**
+   * Readers: takes in what a writer has committed since.
+   *
+   * @returns whether there was anything new
+   */
+  refresh(): boolean {
+    this.#checkOpen();
+    if (this.#lock !== null) return false;
+    const known = this.#states.map(({ segment }) => segment);
+    const { manifest, opened } = this.#reopen(known);
+    const changeCount = manifest.changesBeforeLogs + opened.recordCount;
+    const isNew =
+      changeCount !== this.#changeCount || manifest.generation !== this.#manifest.generation;
+    if (!isNew) return false;
+    const current = new Set(opened.states.map(({ segment }) => segment));
+    for (const segment of known) {
+      if (!current.has(segment)) this.#retired.add(new WeakRef(segment));
+    }
+    this.#manifest = manifest;
+    this.#states = opened.states;
+    this.#savedDeletions = opened.savedDeletions;
+    this.#changeCount = changeCount;
+    this.#snapshot = null;
+    return true;
+  }
+
+  /**
+   * Waits for what was accepted, closes files and gives the lock back. Snapshots taken before can
+   * not read any more what they had not loaded. Encoders stay open: they are the caller's.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    const turn = this.#turns.take();
+    await turn.ready;
+    try {
+      await this.#log?.idle();
+      await this.#merging;
+      await this.#flushing;
+      if (this.#failure === null && (this.#log?.byteLength ?? 0) > keptLogBytes) {
+        await this.#flushAll();
+      }
+    } finally {
+      this.#closed = true;
+      turn.done();
+      try {
+        await this.#log?.close();
+      } finally {
+        for (const { segment } of this.#states) segment.close();
+        for (const retired of this.#retired) retired.deref()?.close();
+        this.#lock?.release();
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // Changes
+
+  /** Makes durable documents visible; returns how many living ones they replaced. */
+  #apply(segments: readonly SegmentState[]): number {
+    let states = this.#states;
+    let replaced = 0;
+    for (const segment of segments) {
+      const next = withSegment(states, segment, this.#analyzer());
+      states = next.states;
+      replaced += next.replacedCount;
+    }
+    this.#changed(states);
+    return replaced;
+  }
+
+  #changed(states: readonly SegmentState[]): void {
+    this.#states = states.filter((state) => state.segment.file !== null || liveCount(state) > 0);
+    this.#changeCount++;
+    this.#snapshot = null;
+  }
+
+  async #buildInMemory(
+    documents: readonly SerializedDocument[],
+    slots: readonly EncoderSlot[],
+    vectors: ReadonlyMap<string, Embeddings>,
+  ): Promise<SegmentState[]> {
+    const states: SegmentState[] = [];
+    for (let from = 0; from < documents.length; from += docsPerStep) {
+      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+      const to = Math.min(from + docsPerStep, documents.length);
+      const builder = new SegmentBuilder(this.settings, slots);
+      for (const document of documents.slice(from, to)) builder.add(document);
+      for (const [slot, { dimension, values }] of vectors) {
+        const rows = values.slice(from * dimension, to * dimension);
+        builder.addVectors(slot, { count: to - from, dimension, values: rows });
+      }
+      const sections = new MemorySections();
+      builder.finish(sections);
+      const state = wholeSegment(new Segment(null, sections));
+      states.push(withDeleted(state, [...(builder.superseded() ?? [])], this.#analyzer()));
+    }
+    return states;
+  }
+
+  /** Runs while no other write is accepted; those that were are finished first. */
+  async #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#checkWritable();
+    const turn = this.#turns.take();
+    try {
+      await this.#turnComes(turn.ready);
+      await this.#log?.idle();
+      return await work();
+    } finally {
+      turn.done();
+    }
+  }
+
+  async #turnComes(ready: Promise<void>): Promise<void> {
+    await ready;
+    while (this.#rotation !== null) await this.#rotation;
+    this.#checkWritable();
+  }
+
+  // Flushing and merging
+
+  /** Merges small segments in memory, and starts a flush or a merge on disk when one is due. */
+  #maintain(): void {
+    if (this.#closed || this.#failure !== null) return;
+    this.#mergeInMemory();
+    const flushBytes = this.#limits.flushBytes ?? defaultFlushBytes;
+    if (this.#flushing === null && (this.#log?.byteLength ?? 0) >= flushBytes) {
+      this.#flushAll().catch((error: unknown) => this.#maintenanceFailed(error));
+    }
+  }
+
+  #mergeInMemory(): void {
+    const policy = this.#limits.memoryMergePolicy ?? memoryMergePolicy;
+    for (;;) {
+      const inMemory = this.#states.filter(
+        ({ segment }) => segment.file === null && !this.#frozen.has(segment),
+      );
+      const picked = pickMerge(inMemory.map(asCandidate), policy);
+      if (picked === null) return;
+      const inputs = picked.map((i) => inMemory[i]).filter((state) => state !== undefined);
+      const sections = new MemorySections();
+      const merged = mergeSegments(inputs, this.#slotNames(), sections);
+      const rest = this.#states.filter((state) => !inputs.includes(state));
+      const added = merged === 0 ? [] : [wholeSegment(new Segment(null, sections))];
+      this.#states = [...rest, ...added];
+      this.#snapshot = null;
+    }
+  }
+
+  /** One flush at a time; a flush asked for during another one comes after it. */
+  async #flushAll(): Promise<void> {
+    while (this.#flushing !== null) await this.#flushing.catch(() => {});
+    this.#flushing = this.#flushNow();
+    try {
+      await this.#flushing;
+      this.#maintenanceProblem = null;
+    } finally {
+      this.#flushing = null;
+      this.#frozen = new Set();
+    }
+    this.#mergeOnDisk();
+  }
+
+  async #flushNow(): Promise<void> {
+    await this.#log?.idle();
+    if (this.#changeCount === this.#manifest.changesBeforeLogs) return;
+    const { inputs, oldLogs, changeCount } = await this.#rotateLog();
+    this.#frozen = new Set(inputs.map(({ segment }) => segment));
+    const merged = await this.#mergeToFile(inputs);
+    const logs = this.#manifest.logs.filter((log) => !oldLogs.includes(log));
+    this.#install(inputs, merged, { logs, changesBeforeLogs: changeCount });
+    this.#removeFiles(oldLogs);
+  }
+
+  /** Starts a new log; what is in memory at that moment belongs to the old ones. */
+  async #rotateLog(): Promise<{
+    readonly inputs: readonly SegmentState[];
+    readonly oldLogs: readonly string[];
+    readonly changeCount: number;
+  }> {
+    let finished: () => void = () => {};
+    this.#rotation = new Promise((resolve) => {
+      finished = resolve;
+    });
+    try {
+      const old = this.#writableLog();
+      await old.idle();
+      const oldLogs = this.#manifest.logs;
+      const file = this.#takeFile("log");
+      const log = this.#createLog(file);
+      try {
+        this.#commit(this.#states, { logs: [...oldLogs, file] });
+      } catch (error) {
+        await log.close(false);
+        if (this.#failure === null) this.#removeFiles([file]);
+        throw error;
+      }
+      this.#log = log;
+      const inputs = this.#states.filter(({ segment }) => segment.file === null);
+      const changeCount = this.#changeCount;
+      await old.close(false);
+      return { inputs, oldLogs, changeCount };
+    } finally {
+      this.#rotation = null;
+      finished();
+    }
+  }
+
+  #mergeOnDisk(): void {
+    if (this.#closed || this.#merging !== null || this.#failure !== null) return;
+    const disk = this.#diskStates();
+    const policy = this.#limits.diskMergePolicy ?? diskMergePolicy;
+    const picked = pickMerge(disk.map(asCandidate), policy);
+    if (picked === null) return;
+    const inputs = picked.map((i) => disk[i]).filter((state) => state !== undefined);
+    this.#startMerge(inputs).then(
+      () => this.#mergeOnDisk(),
+      (error: unknown) => this.#maintenanceFailed(error),
+    );
+  }
+
+  async #startMerge(inputs: readonly SegmentState[]): Promise<void> {
+    while (this.#merging !== null) await this.#merging.catch(() => {});
+    // The inputs may be gone, or have lost more documents, since they were picked.
+    const current = this.#states.filter(({ segment }) =>
+      inputs.some((input) => input.segment === segment),
+    );
+    this.#merging = this.#mergeToFile(current).then((merged) => this.#install(current, merged, {}));
+    try {
+      await this.#merging;
+    } finally {
+      this.#merging = null;
+    }
+  }
+
+  /** Writes the living documents of the inputs to a new segment file; null if there are none. */
+  async #mergeToFile(inputs: readonly SegmentState[]): Promise<Segment | null> {
+    if (inputs.every((state) => liveCount(state) === 0)) return null;
+    const file = this.#takeFile("seg");
+    const writer = new SegmentFileWriter(path.join(this.directory, file), this.#fileSystem);
+    try {
+      const docCount = mergeSegments(inputs, this.#slotNames(), writer);
+      writer.finish({ kind: "segment", docCount, settings: this.settings });
+    } finally {
+      writer.abort();
+    }
+    return this.#openSegmentFile(file);
+  }
+
+  /** Puts a merged segment in the place of its inputs, with what was deleted meanwhile. */
+  #install(
+    inputs: readonly SegmentState[],
+    output: Segment | null,
+    change: Partial<CollectionManifest>,
+  ): void {
+    const current = new Map(this.#states.map((state) => [state.segment, state]));
+    const added: SegmentState[] = [];
+    if (output !== null) {
+      const late = inputs.flatMap((before) => {
+        const now = current.get(before.segment);
+        if (now === undefined) return liveOrds(before, output);
+        return deletedSince(before, now).map((docOrd) =>
+          output.ids.locateBytes(before.segment.ids.idBytes(docOrd)),
+        );
+      });
+      added.push(withDeleted(wholeSegment(output), late, this.#analyzer()));
+    }
+    const replaced = new Set(inputs.map(({ segment }) => segment));
+    const rest = this.#states.filter(({ segment }) => !replaced.has(segment));
+    try {
+      this.#commit([...added, ...rest], change);
+    } catch (error) {
+      output?.close();
+      if (this.#failure === null && output?.file) this.#removeFiles([output.file]);
+      throw error;
+    }
+    this.#retire([...replaced]);
+  }
+
+  async #mergeBuilt(
+    built: readonly SegmentState[],
+    created: string[],
+  ): Promise<readonly SegmentState[]> {
+    if (built.length < 2) return built;
+    const merged = await this.#mergeToFile(built);
+    const parts = created.splice(0);
+    for (const { segment } of built) segment.close();
+    this.#removeFiles(parts);
+    if (merged?.file) created.push(merged.file);
+    return merged === null ? [] : [wholeSegment(merged)];
+  }
+
+  async #installBuilt(
+    built: readonly SegmentState[],
+    mode: BulkBuildOptions["mode"],
+    result: BulkBuildResult,
+  ): Promise<BulkBuildResult> {
+    if (mode === "replace") {
+      await this.#flushing?.catch(() => {});
+      const before = this.#states;
+      const oldLogs = this.#manifest.logs;
+      const file = this.#takeFile("log");
+      const log = this.#createLog(file);
+      this.#changeCount++;
+      try {
+        this.#commit(built, { logs: [file], changesBeforeLogs: this.#changeCount });
+      } catch (error) {
+        this.#changeCount--;
+        await log.close(false);
+        if (this.#failure === null) this.#removeFiles([file]);
+        throw error;
+      }
+      const old = this.#log;
+      this.#log = log;
+      await old?.close(false);
+      this.#removeFiles(oldLogs);
+      this.#retire(before.map(({ segment }) => segment));
+      return result;
+    }
+    let states = this.#states;
+    let replaced = 0;
+    for (const state of built) {
+      const next = withSegment(states, state, this.#analyzer());
+      states = next.states;
+      replaced += next.replacedCount - state.deletedCount;
+    }
+    this.#changeCount++;
+    try {
+      this.#commit(states, { changesBeforeLogs: this.#changeCount });
+    } catch (error) {
+      this.#changeCount--;
+      throw error;
+    }
+    this.#mergeOnDisk();
+    return { ...result, added: result.added - replaced, replaced: result.replaced + replaced };
+  }
+
+  // The manifest and its files
+
+  /** Replaces the manifest; then, and only then, the new states count. */
+  #commit(states: readonly SegmentState[], change: Partial<CollectionManifest>): void {
+    this.#checkWritable();
+    const generation = this.#manifest.generation + 1;
+    const saved = new Map<Segment, SavedDeletions>();
+    const written: string[] = [];
+    const counted = states.filter((state) => liveCount(state) > 0);
+    try {
+      this.#lock?.check();
+      const entries: SegmentEntry[] = [];
+      for (const state of counted) {
+        if (state.segment.file === null) continue;
+        entries.push(this.#segmentEntry(state, state.segment.file, generation, saved, written));
+      }
+      const manifest: CollectionManifest = {
+        ...this.#manifest,
+        ...change,
+        generation,
+        segments: entries,
+        nextFileNumber: this.#nextFileNumber,
+      };
+      if (written.length > 0) this.#fileSystem.syncDirectory(this.directory);
+      writeCollectionManifest(this.#path(manifestFileName), manifest, this.#fileSystem);
+      this.#manifest = manifest;
+    } catch (error) {
+      this.#commitFailed(error, generation, written);
+    }
+    const kept = new Set([...saved.values()].map(({ file }) => file));
+    const outdated = [...this.#savedDeletions.values()].map(({ file }) => file);
+    this.#removeFiles(outdated.filter((file) => !kept.has(file)));
+    this.#retire(states.filter((state) => !counted.includes(state)).map(({ segment }) => segment));
+    this.#savedDeletions = saved;
+    this.#states = counted;
+    this.#snapshot = null;
+  }
+
+  #segmentEntry(
+    state: SegmentState,
+    file: string,
+    generation: number,
+    saved: Map<Segment, SavedDeletions>,
+    written: string[],
+  ): SegmentEntry {
+    const { segment, deletedCount } = state;
+    let deletions: SavedDeletions | null = null;
+    if (deletedCount > 0) {
+      const known = this.#savedDeletions.get(segment);
+      deletions =
+        known?.count === deletedCount
+          ? known
+          : { file: file.replace(/\.seg$/, `.del-${generation}`), count: deletedCount };
+      if (deletions !== known) {
+        written.push(deletions.file);
+        writeDeletions(this.#path(deletions.file), state, this.#fileSystem);
+      }
+      saved.set(segment, deletions);
+    }
+    const vectorFiles = Object.fromEntries(
+      [...segment.vectorFiles].map(([slot, { label }]) => [slot, path.basename(label)]),
+    );
+    return { file, docCount: segment.docCount, deletions, vectorFiles };
+  }
+
+  /** The old manifest stands, or nobody knows which one does: then nothing more is written. */
+  #commitFailed(error: unknown, generation: number, written: readonly string[]): never {
+    let standing: number;
+    try {
+      standing = readCollectionManifest(this.#path(manifestFileName), this.#fileSystem).generation;
+    } catch {
+      standing = Number.NaN;
+    }
+    if (standing === generation - 1) {
+      this.#removeFiles(written);
+    } else {
+      this.#failure = new StorageError(
+        `${this.directory}: replacing the manifest failed half-way: nothing more is written by this ` +
+          "process; close the collection and open it again",
+        { path: this.directory, generation },
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+
+  /** Removes files that the manifest does not name any more; what stays is removed on opening. */
+  #removeFiles(files: readonly string[]): void {
+    for (const file of files) {
+      try {
+        this.#fileSystem.remove(this.#path(file));
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+      }
+    }
+  }
+
+  #retire(segments: readonly Segment[]): void {
+    for (const segment of segments) {
+      if (segment.file === null) continue;
+      this.#retired.add(new WeakRef(segment));
+      const vectorFiles = [...segment.vectorFiles.values()].map(({ label }) =>
+        path.basename(label),
+      );
+      this.#removeFiles([segment.file, ...vectorFiles]);
+    }
+    for (const retired of this.#retired) {
+      if (retired.deref() === undefined) this.#retired.delete(retired);
+    }
+  }
+
+  #takeFile(kind: "log" | "seg"): string {
+    return numberedName(kind, this.#nextFileNumber++, kind === "log" ? "wal" : "seg");
+  }
+
+  #createLog(file: string): WriteAheadLog {
+    const lock = this.#lock;
+    return WriteAheadLog.create(this.#path(file), this.#fileSystem, () => lock?.check());
+  }
+
+  #openSegmentFile(file: string): Segment {
+    return new Segment(file, SegmentFile.open(this.#path(file), this.#fileSystem));
+  }
+
+  #path(file: string): string {
+    return path.join(this.directory, file);
+  }
+
+  // Small things
+
+  #diskStates(): readonly SegmentState[] {
+    return this.#states.filter(({ segment }) => segment.file !== null);
+  }
+
+  #slotNames(): readonly string[] {
+    return this.#manifest.slots.map(({ name }) => name);
+  }
+
+  #activeSlot(): EncoderSlot | null {
+    const { slots, activeSlot } = this.#manifest;
+    return slots.find(({ name }) => name === activeSlot) ?? null;
+  }
+
+  #encoderFor(slot: EncoderSlot): Encoder | null {
+    const { fingerprint } = slot.encoder;
+    return this.#encoders.find(({ identity }) => identity.fingerprint === fingerprint) ?? null;
+  }
+
+  #vectorsOf(
+    documents: readonly Document[],
+    slots: readonly EncoderSlot[],
+    given: ReadonlyMap<string, Embeddings>,
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, Embeddings>> {
+    return vectorsOf(
+      documents,
+      slots,
+      (slot) => {
+        const encoder = this.#encoderFor(slot);
+        if (encoder !== null) return encoder;
+        const other = this.#encoders[0];
+        const refusal = other === undefined ? null : encoderRefusal(this.directory, slot, other);
+        throw (
+          refusal ??
+          new EncoderMismatchError(
+            `${this.directory} has a dense leg by encoder ${slot.encoder.name}, and none was given: ` +
+              "open it with that encoder, or give the vectors with the documents",
+            { path: this.directory, expected: slot.encoder.fingerprint, slot: slot.name },
+          )
+        );
+      },
+      given,
+      signal,
+    );
+  }
+
+  #analyzer(): ReturnType<typeof analyzerNamed> {
+    return analyzerNamed(this.settings.analyzer);
+  }
+
+  #writableLog(): WriteAheadLog {
+    this.#checkWritable();
+    if (this.#log === null) throw new Error("a writer has a log");
+    return this.#log;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new Error(`${this.directory} is closed`);
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#lock !== null) return;
+    throw new InputError(
+      `${this.directory} was opened for reading: open it with mode "write" to change it`,
+      { path: this.directory, mode: "read" },
+    );
+  }
+
+  #maintenanceFailed(error: unknown): void {
+    this.#maintenanceProblem = error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function asCandidate(state: SegmentState): { docCount: number; liveCount: number } {
+  return { docCount: state.segment.docCount, liveCount: liveCount(state) };
+}
+
+/** Ordinals in a merge's output of an input's documents, for an input that has died meanwhile. */
+function liveOrds({ segment, deleted }: SegmentState, output: Segment): number[] {
+  const docOrds: number[] = [];
+  for (let docOrd = 0; docOrd < segment.docCount; docOrd++) {
+    if (!deleted?.has(docOrd)) docOrds.push(output.ids.locateBytes(segment.ids.idBytes(docOrd)));
+  }
+  return docOrds;
+}

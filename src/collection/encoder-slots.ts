@@ -1,0 +1,94 @@
+import type { Document } from "../corpus/document.js";
+import { type Embeddings, type Encoder, encodedText } from "../dense/encoder.js";
+import { EncoderMismatchError, InputError } from "../errors.js";
+import type { EncoderSlot } from "./collection-manifest.js";
+
+/**
+ * Why the dense leg of a slot may not be searched with this encoder, or null if it may: weights,
+ * tokenizer, pooling and projection must be those the vectors were made with, which is one
+ * fingerprint.
+ */
+export function encoderRefusal(
+  directory: string,
+  slot: EncoderSlot,
+  encoder: Encoder,
+): EncoderMismatchError | null {
+  const { name, fingerprint } = slot.encoder;
+  const given = encoder.identity;
+  if (given.fingerprint === fingerprint) return null;
+  return new EncoderMismatchError(
+    `the vectors of ${directory} were made with encoder ${name} (${shorten(fingerprint)}), the ` +
+      `encoder given is ${given.name} (${shorten(given.fingerprint)}): name ${name}, or index the ` +
+      `documents again with --encoder ${given.name}; sparse search works meanwhile`,
+    {
+      path: directory,
+      expected: fingerprint,
+      got: given.fingerprint,
+      expectedName: name,
+      gotName: given.name,
+    },
+  );
+}
+
+/** Refuses vectors that do not fit the documents or the slot. */
+export function checkEmbeddings(
+  slot: EncoderSlot,
+  embeddings: Embeddings,
+  documentCount: number,
+): Embeddings {
+  const { dimension } = slot.encoder;
+  if (embeddings.dimension !== dimension) {
+    throw new EncoderMismatchError(
+      `vectors of slot ${slot.name} have dimension ${dimension} (encoder ${slot.encoder.name}), ` +
+        `got ${embeddings.dimension}: encode with that encoder`,
+      { expected: dimension, got: embeddings.dimension, slot: slot.name },
+    );
+  }
+  if (
+    embeddings.count !== documentCount ||
+    embeddings.values.length !== documentCount * dimension
+  ) {
+    throw new InputError(
+      `expected ${documentCount} vectors for ${documentCount} documents, got ${embeddings.count} ` +
+        `(${embeddings.values.length} values of dimension ${dimension})`,
+      { expected: documentCount, got: embeddings.count },
+    );
+  }
+  const { values } = embeddings;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    throw new InputError(
+      `vectors must be finite, got ${values[i]} in vector ${Math.floor(i / dimension)}`,
+      { vector: Math.floor(i / dimension) },
+    );
+  }
+  return embeddings;
+}
+
+/**
+ * Vectors of the documents for every slot: the ones given, the rest encoded.
+ *
+ * @param given vectors by slot that the caller has already
+ * @throws {EncoderMismatchError} no right encoder for a slot whose vectors are not given
+ */
+export async function vectorsOf(
+  documents: readonly Document[],
+  slots: readonly EncoderSlot[],
+  encoderOf: (slot: EncoderSlot) => Encoder,
+  given: ReadonlyMap<string, Embeddings>,
+  signal?: AbortSignal,
+): Promise<Map<string, Embeddings>> {
+  const texts = documents.map(encodedText);
+  const encoded = await Promise.all(
+    slots.map(async (slot) => {
+      const embeddings =
+        given.get(slot.name) ?? (await encoderOf(slot).encodeDocuments(texts, signal));
+      return [slot.name, checkEmbeddings(slot, embeddings, documents.length)] as const;
+    }),
+  );
+  return new Map(encoded);
+}
+
+function shorten(fingerprint: string): string {
+  return fingerprint.length > 24 ? `${fingerprint.slice(0, 24)}…` : fingerprint;
+}

@@ -1,0 +1,233 @@
+import path from "node:path";
+import { analyzerNamed } from "../analysis/analyzers.js";
+import type { Document } from "../corpus/document.js";
+import type { Embeddings } from "../dense/encoder.js";
+import { CorruptIndexError, type SearchError } from "../errors.js";
+import type { FileSystem } from "../store/file-system.js";
+import { MemorySections } from "../store/memory-sections.js";
+import { SegmentFile } from "../store/segment-file.js";
+import { type LogContents, readLog, salvageLog } from "../store/write-ahead-log.js";
+import type { CollectionManifest, SegmentEntry } from "./collection-manifest.js";
+import { withIdsRemoved } from "./live-states.js";
+import { decodeLogRecord } from "./log-record.js";
+import { Segment } from "./segment.js";
+import { SegmentBuilder } from "./segment-builder.js";
+import { readDeletions, type SegmentState, wholeSegment } from "./segment-state.js";
+
+/** The saved deletions of a segment on disk. */
+export interface SavedDeletions {
+  readonly file: string;
+  readonly count: number;
+}
+
+/** What opening a collection found on the disk, with the log replayed on top of the segments. */
+export interface OpenedStates {
+  readonly states: readonly SegmentState[];
+  readonly savedDeletions: ReadonlyMap<Segment, SavedDeletions>;
+  /** The log that is written to, as it was found; null if salvage gave it up. */
+  readonly lastLog: LogContents | null;
+  readonly recordCount: number;
+  /** Damage that salvage went around; empty without salvage, which is never silent. */
+  readonly damages: readonly SearchError[];
+}
+
+export interface OpenStatesOptions {
+  /** Leave out what is damaged, instead of failing on it. */
+  readonly salvage: boolean;
+  /** Segments that are open already: file names are never used again. */
+  readonly known?: readonly Segment[];
+}
+
+/**
+ * Opens every segment and replays the logs.
+ *
+ * @throws {CorruptIndexError} a file is missing or damaged
+ */
+export function openStates(
+  directory: string,
+  manifest: CollectionManifest,
+  fileSystem: FileSystem,
+  { salvage, known = [] }: OpenStatesOptions,
+): OpenedStates {
+  const damages: SearchError[] = [];
+  const savedDeletions = new Map<Segment, SavedDeletions>();
+  const states: SegmentState[] = [];
+  for (const entry of manifest.segments) {
+    try {
+      const state = openSegment(directory, entry, fileSystem, known);
+      if (salvage) checkEveryByte(state.segment);
+      states.push(state);
+      if (entry.deletions !== null) savedDeletions.set(state.segment, entry.deletions);
+    } catch (error) {
+      if (!salvage || !(error instanceof CorruptIndexError)) throw error;
+      damages.push(error);
+    }
+  }
+  const logs = readLogs(directory, manifest.logs, fileSystem, salvage, damages);
+  const replayed = replay(manifest, states, logs.records);
+  return {
+    states: replayed,
+    savedDeletions,
+    lastLog: logs.last,
+    recordCount: logs.records.length,
+    damages,
+  };
+}
+
+/** Opens one segment of the manifest with its vectors and deletions. */
+export function openSegment(
+  directory: string,
+  entry: SegmentEntry,
+  fileSystem: FileSystem,
+  known: readonly Segment[] = [],
+): SegmentState {
+  const segment =
+    known.find((open) => isEntry(open, entry)) ?? openSegmentFiles(directory, entry, fileSystem);
+  if (entry.deletions === null) return wholeSegment(segment);
+  const { file, count } = entry.deletions;
+  return readDeletions(path.join(directory, file), segment, count, fileSystem);
+}
+
+function isEntry({ file, vectorFiles }: Segment, entry: SegmentEntry): boolean {
+  if (file !== entry.file) return false;
+  const slots = Object.entries(entry.vectorFiles);
+  return (
+    slots.length === vectorFiles.size &&
+    slots.every(([slot, name]) => path.basename(vectorFiles.get(slot)?.label ?? "") === name)
+  );
+}
+
+function openSegmentFiles(directory: string, entry: SegmentEntry, fileSystem: FileSystem): Segment {
+  const source = SegmentFile.open(path.join(directory, entry.file), fileSystem);
+  const vectorFiles = new Map(
+    Object.entries(entry.vectorFiles).map(([slot, file]) => [
+      slot,
+      SegmentFile.open(path.join(directory, file), fileSystem),
+    ]),
+  );
+  const segment = new Segment(entry.file, source, vectorFiles);
+  if (segment.docCount !== entry.docCount) {
+    throw new CorruptIndexError(
+      `${source.label} has ${segment.docCount} documents, the manifest says ${entry.docCount}: ` +
+        "restore both from one snapshot",
+      { path: source.label, found: segment.docCount, expected: entry.docCount },
+    );
+  }
+  return segment;
+}
+
+/** Salvage: a segment counts only if every byte of it is whole, so that no search hits damage. */
+function checkEveryByte({ source, vectorFiles }: Segment): void {
+  for (const file of [source, ...vectorFiles.values()]) {
+    const damage = file instanceof SegmentFile ? file.verify()[0] : undefined;
+    if (damage !== undefined) throw damage;
+  }
+}
+
+interface LogRecords {
+  readonly records: readonly { readonly bytes: Uint8Array; readonly file: string }[];
+  readonly last: LogContents | null;
+}
+
+function readLogs(
+  directory: string,
+  names: readonly string[],
+  fileSystem: FileSystem,
+  salvage: boolean,
+  damages: SearchError[],
+): LogRecords {
+  const records: { bytes: Uint8Array; file: string }[] = [];
+  let last: LogContents | null = null;
+  for (const [i, name] of names.entries()) {
+    const file = path.join(directory, name);
+    try {
+      const contents = readLog(file, fileSystem);
+      // A log is followed by another one only once all of it is on the disk.
+      if (i < names.length - 1 && contents.tornBytes > 0) {
+        throw new CorruptIndexError(
+          `${file}: the commit at byte ${contents.validBytes} is damaged, and a later log follows: ` +
+            "acknowledged changes are lost; restore from a snapshot, or open with --salvage",
+          { path: file, offset: contents.validBytes },
+        );
+      }
+      for (const bytes of contents.records) records.push({ bytes, file });
+      last = contents;
+    } catch (error) {
+      if (!salvage || !(error instanceof CorruptIndexError)) throw error;
+      damages.push(error);
+      last = null;
+      if (error.facts["missing"] === true) continue;
+      for (const bytes of salvageLog(file, fileSystem).records) records.push({ bytes, file });
+    }
+  }
+  return { records, last };
+}
+
+/** A document as the log last saw it. */
+interface LoggedDocument {
+  readonly json: Uint8Array;
+  readonly vectors: ReadonlyMap<string, { readonly embeddings: Embeddings; readonly row: number }>;
+}
+
+/**
+ * Replays records on top of segments. Only the last word on each id matters, so all of them become
+ * one removal and one segment in memory. Replaying what a segment holds already changes nothing.
+ */
+function replay(
+  manifest: CollectionManifest,
+  states: readonly SegmentState[],
+  records: LogRecords["records"],
+): readonly SegmentState[] {
+  const last = new Map<string, LoggedDocument | null>();
+  for (const { bytes, file } of records) {
+    const record = decodeLogRecord(bytes, file);
+    if (record.kind === "delete") {
+      for (const docId of record.docIds) last.set(docId, null);
+      continue;
+    }
+    for (const [row, json] of record.documents.entries()) {
+      const { _id } = JSON.parse(Buffer.from(json).toString("utf8")) as Document;
+      const vectors = new Map(
+        [...record.vectors].map(([slot, embeddings]) => [slot, { embeddings, row }] as const),
+      );
+      last.set(_id, { json, vectors });
+    }
+  }
+  if (last.size === 0) return states;
+  const analyzer = analyzerNamed(manifest.settings.analyzer);
+  const ids = [...last.keys()].map((docId) => Buffer.from(docId, "utf8"));
+  const removed = withIdsRemoved(states, ids, analyzer).states;
+  const kept = [...last.values()].filter((document) => document !== null);
+  if (kept.length === 0) return removed;
+  return [...removed, wholeSegment(buildReplayed(manifest, kept))];
+}
+
+function buildReplayed(
+  manifest: CollectionManifest,
+  documents: readonly LoggedDocument[],
+): Segment {
+  const builder = new SegmentBuilder(manifest.settings, manifest.slots);
+  for (const { json, vectors } of documents) {
+    const document = JSON.parse(Buffer.from(json).toString("utf8")) as Document;
+    builder.add({ document, json });
+    for (const { name, encoder } of manifest.slots) {
+      const { dimension } = encoder;
+      const logged = vectors.get(name);
+      if (logged === undefined || logged.embeddings.dimension !== dimension) {
+        throw new CorruptIndexError(
+          `the log has document ${document._id} without a vector of slot ${name}: index the ` +
+            "document again",
+          { docId: document._id, slot: name },
+        );
+      }
+      const values = logged.embeddings.values.slice(
+        logged.row * dimension,
+        (logged.row + 1) * dimension,
+      );
+      builder.addVectors(name, { count: 1, dimension, values });
+    }
+  }
+  const sections = new MemorySections();
+  builder.finish(sections);
+  return new Segment(null, sections);
+}
