@@ -2,6 +2,7 @@ import { analyzerNamed } from "../analysis/analyzers.js";
 import type { Document } from "../corpus/document.js";
 import type { Embeddings } from "../dense/encoder.js";
 import { VectorsBuilder } from "../dense/vectors.js";
+import { ColumnsBuilder } from "../filter/columns-builder.js";
 import { Bitset } from "../numeric/bitset.js";
 import { SparseSegmentBuilder } from "../sparse/segment-builder.js";
 import type { SectionSink } from "../store/sections.js";
@@ -32,6 +33,7 @@ export class SegmentBuilder {
   readonly #frames: Uint8Array[] = [];
   readonly #offsets = new DocumentOffsets();
   readonly #sparse: SparseSegmentBuilder;
+  readonly #columns = new ColumnsBuilder();
   readonly #vectors = new Map<string, VectorsBuilder>();
   #frameBytes = 0;
 
@@ -64,6 +66,7 @@ export class SegmentBuilder {
     this.#ordOfId.set(document._id, docOrd);
     this.#ids.add(Buffer.from(document._id, "utf8"));
     this.#sparse.add(document.title, document.text);
+    this.#columns.add(document);
     const frame = documentFrame(json);
     this.#frames.push(frame);
     this.#frameBytes += frame.byteLength;
@@ -97,6 +100,7 @@ export class SegmentBuilder {
     sink.stream("documents.data", this.#frames);
     this.#offsets.finish(sink);
     this.#sparse.write(sink);
+    this.#columns.write(sink);
     for (const [slot, vectors] of this.#vectors) vectors.finish(sink, slot);
   }
 }

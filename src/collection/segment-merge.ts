@@ -1,4 +1,5 @@
 import { mergeVectors } from "../dense/vectors.js";
+import { mergeColumns } from "../filter/merge-columns.js";
 import { Bitset } from "../numeric/bitset.js";
 import { mergeSparseSegments } from "../sparse/merge-segments.js";
 import type { SectionSink } from "../store/sections.js";
@@ -43,6 +44,10 @@ export function mergeSegments(
       segment: segment.sparse,
       keep: keepsAll ? null : keep,
     })),
+    sink,
+  );
+  mergeColumns(
+    kept.map(({ segment, keep }) => ({ columns: segment.columns, keep })),
     sink,
   );
   for (const slot of slots) {

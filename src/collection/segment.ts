@@ -1,5 +1,6 @@
 import { hasVectors, openVectors, type VectorSegment } from "../dense/vectors.js";
 import { CorruptIndexError } from "../errors.js";
+import { type Columns, openColumns } from "../filter/columns.js";
 import { openSparseSegment, type SparseSegment } from "../sparse/sparse-segment.js";
 import type { MemorySections } from "../store/memory-sections.js";
 import { SegmentFile } from "../store/segment-file.js";
@@ -21,6 +22,7 @@ export class Segment {
   /** Vectors in files of their own, by slot. */
   readonly vectorFiles: ReadonlyMap<string, SegmentFile>;
   #sparse: SparseSegment | null = null;
+  #columns: Columns | null = null;
   readonly #vectors = new Map<string, VectorSegment>();
 
   constructor(
@@ -61,6 +63,11 @@ export class Segment {
   get sparse(): SparseSegment {
     this.#sparse ??= openSparseSegment(this.source);
     return this.#sparse;
+  }
+
+  get columns(): Columns {
+    this.#columns ??= openColumns(this.source);
+    return this.#columns;
   }
 
   hasVectors(slot: string): boolean {

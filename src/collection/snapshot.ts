@@ -3,6 +3,7 @@ import type { Document } from "../corpus/document.js";
 import { DenseSearcher } from "../dense/dense-searcher.js";
 import type { VectorSegment } from "../dense/vectors.js";
 import type { EncoderMismatchError } from "../errors.js";
+import type { Columns } from "../filter/columns.js";
 import type { Bitset } from "../numeric/bitset.js";
 import type { DocNames } from "../run/doc-names.js";
 import type { DocId } from "../run/ranking.js";
@@ -32,6 +33,8 @@ export interface SegmentView {
   readonly deleted: Bitset | null;
   readonly names: SegmentDocNames;
   readonly sparse: SparseSegment;
+  /** Metadata, for filters and facets. */
+  readonly columns: Columns;
   /** Vectors of the snapshot's slot, or null without a dense leg. */
   readonly vectors: VectorSegment | null;
   /**
@@ -182,6 +185,10 @@ class StateView implements SegmentView {
 
   get sparse(): SparseSegment {
     return this.#segment.sparse;
+  }
+
+  get columns(): Columns {
+    return this.#segment.columns;
   }
 
   get vectors(): VectorSegment | null {

@@ -2,8 +2,10 @@ import path from "node:path";
 import type { Analyzer } from "../analysis/analyzer.js";
 import { analyzerNamed } from "../analysis/analyzers.js";
 import { SearchError } from "../errors.js";
+import { ColumnsBuilder } from "../filter/columns-builder.js";
 import { termCorrectionsFor } from "../sparse/term-corrections.js";
 import type { FileSystem } from "../store/file-system.js";
+import { MemorySections } from "../store/memory-sections.js";
 import { SegmentFile } from "../store/segment-file.js";
 import { readLog } from "../store/write-ahead-log.js";
 import {
@@ -195,10 +197,14 @@ class Verifier {
     }
   }
 
+  /** Stored documents against ids, and against the columns, which have one form for given documents. */
   async #checkDocuments({ ids, documents, docCount, source }: Segment): Promise<void> {
+    const columns = new ColumnsBuilder();
     for (let docOrd = 0; docOrd < docCount; docOrd++) {
       if (docOrd % docsPerStep === 0) await new Promise((resolve) => setImmediate(resolve));
-      const { _id } = documents.document(docOrd);
+      const document = documents.document(docOrd);
+      const { _id } = document;
+      columns.add(document);
       this.#documents++;
       if (_id === ids.docId(docOrd)) continue;
       this.#problem(
@@ -206,6 +212,19 @@ class Verifier {
         `document ${docOrd} is stored as ${JSON.stringify(_id)}, the ids say ` +
           JSON.stringify(ids.docId(docOrd)),
       );
+    }
+    const expected = new MemorySections();
+    columns.write(expected);
+    const names = new Set([
+      ...expected.names,
+      ...source.names.filter((name) => /^columns\b/.test(name)),
+    ]);
+    for (const name of names) {
+      const isSame =
+        expected.has(name) &&
+        source.has(name) &&
+        Buffer.compare(expected.load(name), source.load(name)) === 0;
+      if (!isSame) this.#problem(source.label, `section ${name} is not that of the documents`);
     }
   }
 
