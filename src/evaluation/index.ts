@@ -15,6 +15,8 @@ export type { Complementarity, FoundBy, OracleCeiling } from "./complementarity.
 export { complementarity, oracleCeiling } from "./complementarity.js";
 export type { Evaluation, EvaluationOptions } from "./evaluate-run.js";
 export { evaluateRankings, evaluateRun } from "./evaluate-run.js";
+export type { Comparison, Gate, GateResult, GateTest } from "./gate.js";
+export { checkGate, parseGate, parseGates } from "./gate.js";
 export type { JudgedRanking } from "./judged-ranking.js";
 export type { Measure } from "./measure.js";
 export { DEFAULT_MEASURES, parseMeasure, parseMeasures } from "./measure.js";
