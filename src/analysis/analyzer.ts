@@ -39,6 +39,9 @@ export interface NumberingAnalyzer extends Analyzer {
   readonly termNumbers: Int32Array;
   /** Position of each of these terms, as in `Token.position`; valid until the next call. */
   readonly termPositions: Uint32Array;
+  /** Where the i-th of these terms stands in the text, as in `Token`; valid until the next call. */
+  startOf(index: number): number;
+  endOf(index: number): number;
   /** The term behind a number of the present epoch. */
   termOf(number: number): string;
 }

@@ -44,12 +44,11 @@ export class WordAnalyzer implements NumberingAnalyzer {
     const count = this.numberTerms(text);
     const tokens: Token[] = [];
     for (let i = 0; i < count; i++) {
-      const word = this.#words[i] as number;
       tokens.push({
         term: this.#table.terms[this.#numbers[i] as number] as string,
         position: this.#positions[i] as number,
-        start: this.#spans.starts[word] as number,
-        end: this.#spans.ends[word] as number,
+        start: this.startOf(i),
+        end: this.endOf(i),
       });
     }
     return tokens;
@@ -86,6 +85,14 @@ export class WordAnalyzer implements NumberingAnalyzer {
 
   get termPositions(): Uint32Array {
     return this.#positions;
+  }
+
+  startOf(index: number): number {
+    return this.#spans.starts[this.#words[index] as number] as number;
+  }
+
+  endOf(index: number): number {
+    return this.#spans.ends[this.#words[index] as number] as number;
   }
 
   get epoch(): number {
