@@ -1,5 +1,6 @@
 /** Public API of `braid-search/eval`: runs and judgements in, measures and tests out. */
 
+export { withoutIdenticalId, withoutIdenticalIds } from "../run/identical-ids.js";
 export type { QrelsFormat, QrelsReadOptions, QrelsReadReport } from "../run/qrels.js";
 export { parseQrels, readQrels } from "../run/qrels.js";
 export type { DocId, Qrels, QueryId, Ranking, Run, ScoredDoc } from "../run/ranking.js";
@@ -11,6 +12,8 @@ export { parseTrecRun, readTrecRun, streamTrecRun } from "../run/trec-run.js";
 export { formatTrecRanking, writeTrecRun } from "../run/trec-run-writer.js";
 export type { BootstrapOptions } from "./bootstrap-interval.js";
 export { bootstrapInterval } from "./bootstrap-interval.js";
+export type { CompareOptions, SystemComparison, SystemPair } from "./compare-systems.js";
+export { compareSystems } from "./compare-systems.js";
 export type { Complementarity, FoundBy, OracleCeiling } from "./complementarity.js";
 export { complementarity, oracleCeiling } from "./complementarity.js";
 export type { Evaluation, EvaluationOptions } from "./evaluate-run.js";
