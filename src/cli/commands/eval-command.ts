@@ -1,0 +1,160 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { NotFoundError } from "../../errors.js";
+import {
+  evaluateSystems,
+  type System,
+  type SystemEvaluation,
+} from "../../experiments/evaluate-systems.js";
+import type { SearchMode } from "../../pipeline/search-request.js";
+import { readQrels } from "../../run/qrels.js";
+import { readTopics } from "../../run/topics.js";
+import { writeTrecRun } from "../../run/trec-run-writer.js";
+import { countOption, listOption } from "../options.js";
+import { type CommonOptions, printJson, printText, say, textTable, UsageError } from "../output.js";
+import { ProgressLine } from "../progress.js";
+import { withCollection } from "../session.js";
+import { measuresOption, perQueryOf, sayMissing } from "./run-commands.js";
+import { requestOf } from "./search-command.js";
+
+interface EvalOptions extends CommonOptions {
+  readonly dataset?: string;
+  readonly split: string;
+  readonly topics?: string;
+  readonly qrels?: string;
+  readonly systems?: string;
+  readonly measures?: string;
+  readonly fusion?: string;
+  readonly depth?: string;
+  readonly runs?: string;
+  readonly perQuery?: boolean;
+  readonly keepIdentical?: boolean;
+  readonly k1?: string;
+  readonly b?: string;
+}
+
+/** Hits per query of a run, the depth of AP@1000 and R@1000. */
+const runDepth = 1000;
+
+/** `braid eval <collection>`: measures of each system over judged queries. */
+export async function evalCommand(options: EvalOptions, name: string): Promise<void> {
+  const files = judgedFiles(options);
+  const measures = measuresOption(options.measures);
+  const topics = await readTopics(files.topics);
+  const { qrels } = await readQrels(files.qrels);
+  const progress = new ProgressLine(options);
+  await withCollection(options, name, {}, async (collection) => {
+    const systems = systemsOf(options, collection.collection.encoderIdentity !== null);
+    const depth = Math.max(runDepth, countOption("--depth", options.depth, 1) ?? 0);
+    const own = [...qrels.keys()].filter((queryId) => collection.snapshot().locate(queryId)).length;
+    if (own > 0 && options.keepIdentical !== true) {
+      say(
+        options,
+        `${own} queries have the id of a document: it is left out of their hits, as BEIR does ` +
+          "(--keep-identical keeps it)",
+      );
+    }
+    const evaluations = await evaluateSystems(collection, topics, qrels, systems, measures, {
+      depth,
+      keepIdentical: options.keepIdentical ?? false,
+      onProgress: (done, total) => progress.update("queries", done, done / total),
+    });
+    progress.finish();
+    for (const { name: system, evaluation } of evaluations) sayMissing(options, system, evaluation);
+    if (options.runs !== undefined) {
+      await mkdir(options.runs, { recursive: true });
+      for (const { name: system, run } of evaluations) {
+        await writeTrecRun(path.join(options.runs, `${system}.trec`), run, `braid-${system}`);
+      }
+    }
+    if (options.json === true) {
+      printJson({
+        dataset: files.name,
+        systems: Object.fromEntries(
+          evaluations.map((evaluation) => [evaluation.name, asJson(evaluation, options)]),
+        ),
+      });
+    } else {
+      printText(
+        evaluationTable(
+          evaluations,
+          measures.map((measure) => measure.name),
+        ),
+      );
+    }
+  });
+}
+
+/** A system's figures as `braid eval --json` prints them. */
+function asJson(
+  { evaluation, p50Ms, p95Ms }: SystemEvaluation,
+  { perQuery }: EvalOptions,
+): Record<string, unknown> {
+  return {
+    ...evaluation.mean,
+    queryCount: evaluation.queryCount,
+    p50Ms,
+    p95Ms,
+    ...(perQuery === true ? { perQuery: perQueryOf(evaluation) } : {}),
+  };
+}
+
+/** Systems as rows, measures and latencies as columns. */
+export function evaluationTable(
+  evaluations: readonly SystemEvaluation[],
+  measures: readonly string[],
+): string {
+  return textTable(
+    [
+      { title: "system" },
+      ...[...measures, "queries", "p50 ms", "p95 ms"].map((title) => ({
+        title,
+        align: "right" as const,
+      })),
+    ],
+    evaluations.map(({ name, evaluation, p50Ms, p95Ms }) => [
+      name,
+      ...measures.map((measure) => (evaluation.mean[measure] ?? 0).toFixed(4)),
+      String(evaluation.queryCount),
+      p50Ms.toFixed(1),
+      p95Ms.toFixed(1),
+    ]),
+  );
+}
+
+function judgedFiles(options: EvalOptions): { name: string; topics: string; qrels: string } {
+  const { dataset, split } = options;
+  let { topics, qrels } = options;
+  if (dataset !== undefined) {
+    topics ??= firstThere(dataset, ["queries.jsonl", "queries.jsonl.gz"]);
+    qrels ??= firstThere(path.join(dataset, "qrels"), [`${split}.tsv`, `${split}.tsv.gz`]);
+  }
+  if (topics === undefined || qrels === undefined) {
+    throw new UsageError("give --dataset DIR, or --topics FILE and --qrels FILE");
+  }
+  return { name: path.basename(path.resolve(dataset ?? path.dirname(qrels))), topics, qrels };
+}
+
+function firstThere(folder: string, names: readonly string[]): string {
+  const found = names.find((name) => existsSync(path.join(folder, name)));
+  if (found === undefined) {
+    throw new NotFoundError(`expected ${names.join(" or ")} in ${folder}, found neither`, {
+      path: folder,
+    });
+  }
+  return path.join(folder, found);
+}
+
+function systemsOf(options: EvalOptions, hasDense: boolean): System[] {
+  const known: readonly SearchMode[] = ["sparse", "dense", "hybrid"];
+  const asked = listOption(options.systems) ?? (hasDense ? known : ["sparse"]);
+  const wrong = asked.find((name) => !known.some((mode) => mode === name));
+  if (wrong !== undefined || asked.length === 0) {
+    throw new UsageError(`--systems must be some of ${known.join(", ")}, got "${wrong ?? ""}"`);
+  }
+  const request = requestOf(options);
+  return known
+    .filter((mode) => asked.includes(mode))
+    .map((mode) => ({ name: mode, request: { ...request, mode } }));
+}

@@ -1,0 +1,213 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { type CommonOptions, reportFailure, SilentFailure } from "./output.js";
+
+/** Commander has checked that required options and arguments are there; each command types its own. */
+// biome-ignore lint/suspicious/noExplicitAny: options differ per command and are parsed by commander
+type Action = (options: any, ...args: string[]) => Promise<unknown>;
+
+function version(): string {
+  const packageFile = new URL("../../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(packageFile, "utf8")) as { version: string }).version;
+}
+
+/** Adds the options that every command has, and connects it with the module that runs it. */
+function command(
+  program: Command,
+  usage: string,
+  description: string,
+  load: () => Promise<Action>,
+): Command {
+  return program
+    .command(usage)
+    .description(description)
+    .option("--json", "one JSON document (or JSON Lines) on stdout, nothing else")
+    .option("--quiet", "no messages on stderr")
+    .option("--debug", "show the stack of a failure")
+    .option("--home <dir>", "folder of the collections (BRAID_HOME, else ./indexes)")
+    .action(async (...received: unknown[]) => {
+      const options = received.at(-2) as CommonOptions;
+      const args = received.slice(0, -2).flat() as string[];
+      const run = await load();
+      await run(options, ...args.filter((argument) => argument !== undefined));
+    });
+}
+
+const modeOption = (): Option =>
+  new Option("--mode <mode>", "which legs answer").choices(["sparse", "dense", "hybrid"]);
+const bm25Options = (to: Command): Command =>
+  to
+    .option("--k1 <number>", "BM25 term frequency saturation")
+    .option("--b <number>", "BM25 length normalisation");
+
+function buildProgram(): Command {
+  const program = new Command("braid")
+    .description("Hybrid sparse-dense search: index, search, explain, evaluate.")
+    .version(version())
+    .showHelpAfterError("(braid --help lists the commands, braid <command> --help its options)")
+    .exitOverride();
+
+  bm25Options(
+    command(
+      program,
+      "index <source>",
+      "build or extend a collection from a BEIR folder, JSONL, CSV/TSV, TREC file, .gz or - (stdin)",
+      async () => (await import("./commands/index-command.js")).indexCommand,
+    ),
+  )
+    .requiredOption("--name <collection>", "collection to build")
+    .option("--encoder <model>", "dense encoder: a model's name or folder, or none", "braid-mini")
+    .addOption(
+      new Option("--format <format>", "format of the source")
+        .choices(["auto", "beir", "jsonl", "csv", "tsv", "trec"])
+        .default("auto"),
+    )
+    .option("--append", "add to the collection instead of building it anew")
+    .option("--skip-bad", "leave out documents that cannot be read, and list them")
+    .option("--analyzer <id>", "how text becomes terms", "english@1")
+    .option("--title-boost <number>", "weight of title terms", "1")
+    .option("--text-boost <number>", "weight of text terms", "1")
+    .option("--positions", "store term positions (faster phrases, larger index)")
+    .addOption(
+      new Option("--dense-index <kind>", "how vectors are searched")
+        .choices(["auto", "exact", "hnsw"])
+        .default("auto"),
+    );
+
+  bm25Options(
+    command(
+      program,
+      "search <collection> [query...]",
+      "answer one query, or a file of topics as a TREC run",
+      async () => (await import("./commands/search-command.js")).searchCommand,
+    ),
+  )
+    .addOption(modeOption())
+    .option("--limit <n>", "hits to return (default 10; 1000 with --topics)")
+    .option("--offset <n>", "hits to skip")
+    .option("--depth <n>", "candidates per leg (default 1000)")
+    .option("--fusion <fusion>", 'e.g. "rrf(k=60)" or "weighted(dense=0.5,norm=max)"')
+    .option("--filter <filter>", 'e.g. "year >= 2020 and package in (express, zod)", or JSON')
+    .option("--facets <fields>", "comma-separated metadata fields to count")
+    .option("--explain", "say why each hit has its score")
+    .option("--highlight", "mark the query's terms in the best passage")
+    .option("--topics <file>", "search every query of this file")
+    .option("--run <file>", "with --topics: write a TREC run here")
+    .option("--tag <tag>", "with --run: the run's name");
+
+  bm25Options(
+    command(
+      program,
+      "eval <collection>",
+      "measure sparse, dense and hybrid against relevance judgements",
+      async () => (await import("./commands/eval-command.js")).evalCommand,
+    ),
+  )
+    .option("--dataset <dir>", "BEIR folder with queries.jsonl and qrels/")
+    .option("--split <name>", "qrels/<split>.tsv of the dataset", "test")
+    .option("--topics <file>", "queries: BEIR jsonl, TSV or TREC topics")
+    .option("--qrels <file>", "judgements: BEIR TSV or TREC qrels")
+    .option("--systems <list>", "comma-separated: sparse,dense,hybrid")
+    .option("--measures <list>", "comma-separated ir-measures names")
+    .option("--fusion <fusion>", "fusion of the hybrid system")
+    .option("--depth <n>", "candidates per leg (default 1000)")
+    .option("--runs <dir>", "write <system>.trec here")
+    .option("--per-query", "with --json: the value of every query")
+    .option("--keep-identical", "keep a document whose id equals the query's id");
+
+  command(
+    program,
+    "list",
+    "list the collections",
+    async () => (await import("./commands/collection-commands.js")).listCommand,
+  );
+  command(
+    program,
+    "stats <collection>",
+    "size, settings and health of a collection",
+    async () => (await import("./commands/collection-commands.js")).statsCommand,
+  );
+  command(
+    program,
+    "verify <collection>",
+    "read every checksum and cross-check both legs against the documents",
+    async () => (await import("./commands/collection-commands.js")).verifyCommand,
+  );
+  command(
+    program,
+    "compact <collection>",
+    "merge all segments into one and drop deleted documents",
+    async () => (await import("./commands/collection-commands.js")).compactCommand,
+  );
+  command(
+    program,
+    "delete <collection> <id...>",
+    "delete documents by id",
+    async () => (await import("./commands/collection-commands.js")).deleteCommand,
+  );
+  command(
+    program,
+    "export <collection>",
+    "write every document as JSON Lines",
+    async () => (await import("./commands/collection-commands.js")).exportCommand,
+  ).option("--out <file>", "file to write instead of stdout");
+  command(
+    program,
+    "drop <collection>",
+    "delete a collection and its files",
+    async () => (await import("./commands/collection-commands.js")).dropCommand,
+  );
+  command(
+    program,
+    "fuse <run...>",
+    "fuse TREC runs, ours or not, into one",
+    async () => (await import("./commands/run-commands.js")).fuseCommand,
+  )
+    .option("--fusion <fusion>", "how to fuse", "rrf(k=60)")
+    .option("--weights <list>", "comma-separated weights, one per run")
+    .option("--depth <n>", "hits per query to write", "1000")
+    .option("--out <file>", "file to write instead of stdout")
+    .option("--tag <tag>", "the run's name");
+  command(
+    program,
+    "score <qrels> <run...>",
+    "measure TREC runs, ours or not",
+    async () => (await import("./commands/run-commands.js")).scoreCommand,
+  )
+    .option("--measures <list>", "comma-separated ir-measures names")
+    .option("--per-query", "the value of every query");
+  command(
+    program,
+    "sample",
+    "index the documentation of the installed packages and search it in all modes",
+    async () => (await import("./commands/sample-command.js")).sampleCommand,
+  );
+  command(
+    program,
+    "doctor",
+    "check this installation: Node, native parts, models, folders",
+    async () => (await import("./commands/doctor-command.js")).doctorCommand,
+  );
+  return program;
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param argv arguments after `braid`
+ * @returns exit status: 0 done, 1 failed, 2 wrong use
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  try {
+    await buildProgram().parseAsync(argv, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof SilentFailure) return 1;
+    return reportFailure(error, argv.includes("--debug"));
+  }
+}

@@ -1,0 +1,124 @@
+import { z } from "zod";
+import { InputError } from "../errors.js";
+import type { Filter } from "../filter/filter.js";
+import { filterSchema } from "../filter/filter-schema.js";
+import { type Fusion, type FusionInput, fusionSchema } from "../fusion/fusion.js";
+
+/** The ways to ask: one leg alone, or both fused. */
+export type SearchMode = "sparse" | "dense" | "hybrid";
+export const searchModes: readonly ["sparse", "dense", "hybrid"] = ["sparse", "dense", "hybrid"];
+
+/** Limits of a request. They bound the work of one query; none of them changes a score. */
+export const requestLimits = {
+  queryChars: 20_000,
+  depth: 100_000,
+  limit: 10_000,
+  rerankDepth: 1_000,
+  facets: 20,
+  fields: 100,
+} as const;
+
+/** A request with every default filled in. */
+export interface SearchRequest {
+  readonly query: string;
+  /**
+   * `operators`: quotes, + - and `title:` mean something; `plain`: a bag of words, as TREC tools ask.
+   */
+  readonly syntax: "operators" | "plain";
+  /** Absent: hybrid where the collection has a dense leg, else sparse. */
+  readonly mode?: SearchMode | undefined;
+  readonly limit: number;
+  readonly offset: number;
+  readonly filter?: Filter | undefined;
+  /** How many candidates each leg returns. Never depends on `limit`, so scores do not either. */
+  readonly depth: { readonly sparse: number; readonly dense: number };
+  readonly fusion?: Fusion | undefined;
+  /** BM25 parameters of this query alone. */
+  readonly bm25?: { readonly k1?: number | undefined; readonly b?: number | undefined } | undefined;
+  readonly explain: boolean;
+  readonly highlight: boolean;
+  /** Fields of the document to return; all of them when absent. */
+  readonly fields?: readonly string[] | undefined;
+  /** Metadata fields to count values of, over all documents that the query and filter admit. */
+  readonly facets?: readonly string[] | undefined;
+  /** Answer from the legs and stages that work when one fails, saying so in `degraded`. */
+  readonly allowDegraded: boolean;
+}
+
+/** A request as a caller writes it: everything but `query` may be left out. */
+export type SearchRequestInput = { readonly query: string } & {
+  readonly [Field in
+    | "syntax"
+    | "mode"
+    | "limit"
+    | "offset"
+    | "bm25"
+    | "explain"
+    | "highlight"
+    | "fields"
+    | "facets"
+    | "allowDegraded"]?: SearchRequest[Field] | undefined;
+} & {
+  readonly depth?: { readonly sparse?: number; readonly dense?: number } | undefined;
+  /** JSON or text form; see `filter/`. */
+  readonly filter?: unknown;
+  readonly fusion?: FusionInput | undefined;
+};
+
+const depthSchema = z.int().min(1).max(requestLimits.depth);
+const nameListSchema = (most: number) => z.array(z.string().min(1).max(256)).max(most);
+
+/** Unknown fields, wrong types and values out of range are errors, never ignored. */
+export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictObject({
+  query: z
+    .string()
+    .max(requestLimits.queryChars)
+    .refine((text) => text.trim() !== "", "must hold at least one character that is not a space"),
+  syntax: z.enum(["operators", "plain"]).default("operators"),
+  mode: z.enum(searchModes).optional(),
+  limit: z.int().min(0).max(requestLimits.limit).default(10),
+  offset: z.int().min(0).max(requestLimits.depth).default(0),
+  filter: filterSchema.optional(),
+  depth: z
+    .strictObject({ sparse: depthSchema.default(1000), dense: depthSchema.default(1000) })
+    .prefault({}),
+  fusion: fusionSchema.optional(),
+  bm25: z
+    .strictObject({
+      k1: z.number().min(0).max(1000).optional(),
+      b: z.number().min(0).max(1).optional(),
+    })
+    .optional(),
+  explain: z.boolean().default(false),
+  highlight: z.boolean().default(false),
+  fields: nameListSchema(requestLimits.fields).optional(),
+  facets: nameListSchema(requestLimits.facets).optional(),
+  allowDegraded: z.boolean().default(false),
+});
+
+/**
+ * Parses what came from outside.
+ *
+ * @throws {InputError} naming each wrong field, what was expected and what came
+ */
+export function parseSearchRequest(value: unknown): SearchRequest {
+  return parseWith(searchRequestSchema, value, "search request");
+}
+
+/** Parses `value` or throws one InputError that lists every problem with its place. */
+export function parseWith<Output>(
+  schema: z.ZodType<Output, unknown>,
+  value: unknown,
+  what: string,
+): Output {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const place = issue.path.length === 0 ? "" : `${issue.path.map(String).join(".")}: `;
+    return `${place}${issue.message}`;
+  });
+  throw new InputError(`${what}: ${problems.join("; ")}`, {
+    what,
+    field: parsed.error.issues[0]?.path.map(String).join(".") ?? "",
+  });
+}
