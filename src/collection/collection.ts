@@ -501,6 +501,8 @@ export class Collection {
       replaced += next.replacedCount;
     }
     this.#changed(states);
+    // At once: a group of commits must not pile up hundreds of segments.
+    this.#mergeInMemory();
     return replaced;
   }
 
@@ -554,10 +556,9 @@ export class Collection {
 
   // Flushing and merging
 
-  /** Merges small segments in memory, and starts a flush or a merge on disk when one is due. */
+  /** Starts a flush when one is due. */
   #maintain(): void {
     if (this.#closed || this.#failure !== null) return;
-    this.#mergeInMemory();
     const flushBytes = this.#limits.flushBytes ?? defaultFlushBytes;
     if (this.#flushing === null && (this.#log?.byteLength ?? 0) >= flushBytes) {
       this.#flushAll().catch((error: unknown) => this.#maintenanceFailed(error));

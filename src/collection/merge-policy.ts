@@ -32,8 +32,8 @@ export const diskMergePolicy: MergePolicy = {
 };
 
 /**
- * Tiered merging: the first tier that is full is merged into one segment; if none is, a segment with
- * many deleted documents is rewritten.
+ * Tiered merging: of the first tier that is full, as many as make one of the next are merged; if
+ * none is full, a segment with many deleted documents is rewritten.
  *
  * @returns positions of the segments to merge, ascending, or null if there is nothing to do
  */
@@ -51,7 +51,8 @@ export function pickMerge(
   }
   for (const tier of [...tiers.keys()].sort((a, b) => a - b)) {
     const members = tiers.get(tier) ?? [];
-    if (members.length >= policy.segmentsPerTier) return members;
+    // Not more at once: merging compares the heads of all inputs for every term.
+    if (members.length >= policy.segmentsPerTier) return members.slice(0, policy.segmentsPerTier);
   }
   for (const [position, { docCount, liveCount }] of candidates.entries()) {
     if (docCount - liveCount > policy.deletedShare * docCount) return [position];
