@@ -1,5 +1,4 @@
 import { InputError } from "../errors.js";
-import { compareDocIds, type DocId, type ScoredDoc } from "../run/ranking.js";
 import { bordaCount } from "./borda.js";
 import { combAnz } from "./comb-anz.js";
 import { combMnz } from "./comb-mnz.js";
@@ -10,6 +9,7 @@ import { type CandidateTable, candidateTable, type FusionLeg } from "./fusion-le
 import { inverseSquareRank } from "./inverse-square-rank.js";
 import { listingCounts } from "./listing-count.js";
 import { type Normalization, normalize } from "./normalization.js";
+import { rankCandidates } from "./rank-candidates.js";
 import { reciprocalRank } from "./reciprocal-rank.js";
 import { weightedSum } from "./weighted-sum.js";
 
@@ -44,7 +44,7 @@ export function fuse(legs: readonly FusionLeg[], fusion: Fusion): FusedRanking {
     // The one contribution is the score.
     parts[0]?.set(scores);
   }
-  return new FusedRanking(rank(docIds, scores), table, normalized, parts, scores);
+  return new FusedRanking(rankCandidates(docIds, scores), table, normalized, parts, scores);
 }
 
 /** The normalisation of one leg. */
@@ -143,18 +143,4 @@ function nextBelow(value: number): number {
   bits.setFloat64(0, value);
   bits.setBigInt64(0, bits.getBigInt64(0) + (value > 0 ? -1n : 1n));
   return bits.getFloat64(0);
-}
-
-/** THE order over columns: score descending, then docId descending. */
-function rank(docIds: readonly string[], scores: Float64Array): ScoredDoc[] {
-  const order = new Uint32Array(scores.length);
-  for (let i = 0; i < order.length; i++) order[i] = i;
-  order.sort((a, b) => scores[b]! - scores[a]! || compareDocIds(docIds[b]!, docIds[a]!));
-  const ranking = new Array<ScoredDoc>(order.length);
-  for (let i = 0; i < order.length; i++) {
-    const ord = order[i]!;
-    // Ids came in as DocId.
-    ranking[i] = { docId: docIds[ord] as DocId, score: scores[ord]! };
-  }
-  return ranking;
 }

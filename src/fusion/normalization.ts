@@ -16,25 +16,29 @@ export const normalizations = [
 export type Normalization = (typeof normalizations)[number];
 
 /**
- * Scores of one leg on a common scale, one per candidate of the union. With `lo` and `hi` the lowest
- * and highest score of the leg's ranking and n its length:
+ * Scores of one leg on a common scale, one per candidate of the union. The leg's known scores are
+ * those of its ranking and, where they are given, the exact ones of other legs' documents; `lo`,
+ * `hi`, mean and sd are theirs.
  *
  * | name | normalised score | reads |
  * | --- | --- | --- |
  * | `unit` | s where the leg's similarity is cosine, else as `max` | the top score |
  * | `theoretical` | (s - lower) / (upper - lower) over the bounds of the formula | no candidate |
- * | `min-max` | (s - lo) / (hi - lo) | the ranking |
+ * | `min-max` | (s - lo) / (hi - lo) | all known scores |
  * | `max` | s / max(\|hi\|, \|lo\|), which is s / hi where no score is negative | the top score |
- * | `sum` | (s - lo) / Σ (s - lo) | the ranking |
- * | `z-score` | (s - mean) / sd, population, of `statistics` or else of the ranking | the ranking |
- * | `distribution` | 1/2 + z-score / 6: mean ± 3 sd onto 0..1, not clipped | the ranking |
- * | `rank` | 1 - (rank - 1) / n, tied scores share their rank | the ranking |
+ * | `sum` | (s - lo) / Σ (s - lo) | all known scores |
+ * | `z-score` | (s - mean) / sd, population; those of `statistics` where given | all known scores |
+ * | `distribution` | 1/2 + z-score / 6: mean ± 3 sd onto 0..1, not clipped | all known scores |
+ * | `rank` | 1 - (rank - 1) / n over the n ranked ones, tied scores share their rank | the ranking |
  * | `none` | s | nothing |
  *
- * Where all scores of the ranking are equal, min-max and sum give 1 and 1/n, z-score 0,
- * distribution 1/2. A document whose score in this leg is unknown gets 0, but never more than the
- * worst listed one: if that is not above 0 it gets the same, or 1 less if all listed ones are equal,
- * so that a leg with one hit never vanishes.
+ * Where all known scores are equal, min-max gives 1, sum 1/n, z-score 0, distribution 1/2.
+ *
+ * A document whose score is unknown, because the ranking was cut above it, counts as the worst
+ * known one: it is at most that, and most likely little less. Measured against 0 instead, this
+ * gains up to .018 nDCG@10 on a collection and never loses more than .002 at depth 1000. Where all
+ * known scores are equal it gets 0, or 1 less than they if they are not above 0, so that a leg with
+ * one hit never vanishes. `rank` gives 0.
  *
  * Theoretical bounds: Bruch, Gai, Ingber, TOIS 2023, section 3.2 (doi:10.1145/3596512), with the
  * upper bound of the query instead of the highest score; distribution: Mazzeschi 2023 (Qdrant's DBSF);
@@ -43,7 +47,7 @@ export type Normalization = (typeof normalizations)[number];
  * @throws {InputError} `theoretical` without bounds of the leg
  */
 export function normalize(column: LegColumn, normalization: Normalization): Float64Array {
-  const { scores, ranks, listedCount, leg } = column;
+  const { scores, ranks, listedCount } = column;
   const count = scores.length;
   const normalized = new Float64Array(count);
   if (normalization === "rank") {
@@ -53,47 +57,67 @@ export function normalize(column: LegColumn, normalization: Normalization): Floa
     }
     return normalized;
   }
-  const { factor, origin, shift } = affineMap(leg, normalization);
-  const { ranking } = leg;
-  const highest = apply(ranking[0]?.score ?? 0, factor, origin, shift);
-  const lowest = apply(ranking.at(-1)?.score ?? 0, factor, origin, shift);
-  const unknown = lowest > 0 ? 0 : highest > lowest ? lowest : clampFinite(lowest - 1);
+  const known = knownRange(column);
+  const { scale, origin, divisor, shift } = affineMap(column, known, normalization);
+  const lowest = clampFinite((known.lo * scale - origin) / divisor + shift);
+  const highest = clampFinite((known.hi * scale - origin) / divisor + shift);
+  const unknown = known.hi > known.lo ? lowest : lowest > 0 ? 0 : clampFinite(lowest - 1);
   for (let i = 0; i < count; i++) {
     const score = scores[i]!;
-    normalized[i] = Number.isNaN(score) ? unknown : apply(score, factor, origin, shift);
+    if (Number.isNaN(score)) normalized[i] = unknown;
+    else {
+      // The two ends were clamped, and all others lie between them.
+      const value = (score * scale - origin) / divisor + shift;
+      normalized[i] = Math.min(highest, Math.max(lowest, value));
+    }
   }
   return normalized;
 }
 
-/** normalised = (s - origin) · factor + shift. */
+/** Lowest and highest known score and how many there are. */
+interface KnownRange {
+  readonly lo: number;
+  readonly hi: number;
+  readonly count: number;
+}
+
+function knownRange({ scores }: LegColumn): KnownRange {
+  let lo = Number.POSITIVE_INFINITY;
+  let hi = Number.NEGATIVE_INFINITY;
+  let count = 0;
+  for (let i = 0; i < scores.length; i++) {
+    const score = scores[i]!;
+    if (Number.isNaN(score)) continue;
+    if (score < lo) lo = score;
+    if (score > hi) hi = score;
+    count++;
+  }
+  return { lo, hi, count };
+}
+
+/**
+ * normalised = (s · scale - origin) / divisor + shift. The scale, a power of two, keeps differences
+ * and squares in float64's range; the divisor is not inverted, which would turn 1 into 0.999….
+ */
 interface AffineMap {
+  readonly scale: number;
   readonly origin: number;
-  readonly factor: Factor;
+  readonly divisor: number;
   readonly shift: number;
 }
 
-/** Divisors are kept as such: multiplying by a rounded inverse would turn 1 into 0.999…. */
-interface Factor {
-  readonly divisor: number;
-  /** Both sides are scaled by this first where differences could overflow or underflow. */
-  readonly scale: number;
-}
-
-function apply(score: number, { divisor, scale }: Factor, origin: number, shift: number): number {
-  return clampFinite((score * scale - origin) / divisor + shift);
-}
-
-function affineMap(leg: FusionLeg, normalization: Exclude<Normalization, "rank">): AffineMap {
-  const { ranking } = leg;
-  const hi = ranking[0]?.score ?? 0;
-  const lo = ranking.at(-1)?.score ?? 0;
+function affineMap(
+  { leg, scores }: LegColumn,
+  known: KnownRange,
+  normalization: Exclude<Normalization, "rank">,
+): AffineMap {
   switch (normalization) {
     case "none":
       return identity;
     case "unit":
-      return leg.similarity === "cosine" ? identity : divideBy(hi, lo);
+      return leg.similarity === "cosine" ? identity : divideByMax(known);
     case "max":
-      return divideBy(hi, lo);
+      return divideByMax(known);
     case "theoretical": {
       const bounds = leg.bounds ?? (leg.similarity === "cosine" ? cosineBounds : undefined);
       if (bounds === undefined) {
@@ -103,99 +127,85 @@ function affineMap(leg: FusionLeg, normalization: Exclude<Normalization, "rank">
           { leg: leg.name, normalization },
         );
       }
-      return between(bounds.lower, bounds.upper);
+      if (!Number.isFinite(bounds.lower) || !Number.isFinite(bounds.upper)) {
+        throw new InputError(
+          `expected finite bounds of leg ${leg.name}, got ${bounds.lower} to ${bounds.upper}`,
+          { leg: leg.name },
+        );
+      }
+      return ontoUnit(bounds.lower, bounds.upper);
     }
     case "min-max":
-      return between(lo, hi);
-    case "sum": {
-      const count = ranking.length;
-      if (hi === lo) return level(hi, 1 / count, count);
-      const { scale, origin } = spread(lo, hi);
-      let sum = 0;
-      for (const { score } of ranking) sum += (score * scale - origin) / count;
-      return { origin, factor: { divisor: sum * count, scale }, shift: 0 };
-    }
+      return ontoUnit(known.lo, known.hi);
+    case "sum":
+      return divideBySum(scores, known);
     case "z-score":
-      return standardize(leg, 1, 0);
+      return standardize(leg, scores, known, 1, 0);
     case "distribution":
-      return standardize(leg, 6, 0.5);
+      return standardize(leg, scores, known, 6, 0.5);
     default:
       return normalization satisfies never;
   }
 }
 
-const identity: AffineMap = { origin: 0, factor: { divisor: 1, scale: 1 }, shift: 0 };
+const identity: AffineMap = { scale: 1, origin: 0, divisor: 1, shift: 0 };
 const cosineBounds = { lower: -1, upper: 1 };
 
-function divideBy(hi: number, lo: number): AffineMap {
+function divideByMax({ lo, hi }: KnownRange): AffineMap {
   const magnitude = Math.max(Math.abs(hi), Math.abs(lo));
-  return magnitude === 0
-    ? identity
-    : { origin: 0, factor: { divisor: magnitude, scale: 1 }, shift: 0 };
+  return magnitude === 0 ? identity : { ...identity, divisor: magnitude };
 }
 
-/** `lower` to 0 and `upper` to 1; both to 1 if they are the same. */
-function between(lower: number, upper: number): AffineMap {
-  if (!(upper > lower)) return level(upper, 1, 1);
-  const { scale, origin, divisor } = spread(lower, upper);
-  return { origin, factor: { divisor, scale }, shift: 0 };
-}
-
-/**
- * For a ranking without spread: its one score becomes `value`. Exact scores of unlisted documents
- * are still to be told apart: they are measured in that score's magnitude.
- */
-function level(score: number, value: number, divisor: number): AffineMap {
-  const magnitude = Math.abs(score) || 1;
-  const scale = magnitude > 1e140 ? 2 ** -512 : 1;
-  return {
-    origin: score * scale,
-    factor: { divisor: magnitude * scale * divisor, scale },
-    shift: value,
-  };
-}
-
-function spread(lower: number, upper: number): { scale: number; origin: number; divisor: number } {
+/** `lower` to 0 and `upper` to 1. */
+function ontoUnit(lower: number, upper: number): AffineMap {
+  if (!(upper > lower)) return level(upper, 1);
   const scale = Number.isFinite(upper - lower) ? 1 : 2 ** -8;
-  return { scale, origin: lower * scale, divisor: upper * scale - lower * scale };
+  const origin = lower * scale;
+  return { scale, origin, divisor: upper * scale - origin, shift: 0 };
 }
 
-function standardize(leg: FusionLeg, width: number, shift: number): AffineMap {
-  const { ranking, statistics } = leg;
-  if (statistics !== undefined) {
-    const { mean, standardDeviation } = statistics;
+function divideBySum(scores: Float64Array, { lo, hi, count }: KnownRange): AffineMap {
+  if (hi === lo) return level(hi, 1 / count);
+  const scale = Number.isFinite((hi - lo) * count) ? 1 : 2 ** -64;
+  const origin = lo * scale;
+  let sum = 0;
+  for (const score of scores) if (!Number.isNaN(score)) sum += score * scale - origin;
+  return { scale, origin, divisor: sum, shift: 0 };
+}
+
+function standardize(
+  leg: FusionLeg,
+  scores: Float64Array,
+  { lo, hi, count }: KnownRange,
+  width: number,
+  shift: number,
+): AffineMap {
+  if (leg.statistics !== undefined) {
+    const { mean, standardDeviation } = leg.statistics;
     if (!Number.isFinite(mean) || !(standardDeviation >= 0 && standardDeviation < Infinity)) {
       throw new InputError(
         `expected finite statistics of leg ${leg.name}, got mean ${mean}, standard deviation ${standardDeviation}`,
         { leg: leg.name },
       );
     }
-    return {
-      origin: mean,
-      factor: { divisor: standardDeviation === 0 ? 1 : width * standardDeviation, scale: 1 },
-      shift,
-    };
+    return { scale: 1, origin: mean, divisor: width * standardDeviation || 1, shift };
   }
-  const hi = ranking[0]?.score ?? 0;
-  const lo = ranking.at(-1)?.score ?? 0;
-  if (hi === lo) return level(hi, shift, width);
-  // Squares of very large or small scores leave float64's range: work on scores of magnitude 1.
+  if (hi === lo) return level(hi, shift);
   const magnitude = Math.max(Math.abs(hi), Math.abs(lo));
-  const scale = magnitude > 1e140 || magnitude < 1e-140 ? 2 ** -exponentOf(magnitude) : 1;
+  const ordinary = magnitude < 1e140 && magnitude > 1e-140;
+  const scale = ordinary ? 1 : 2 ** -Math.max(-1000, Math.floor(Math.log2(magnitude)));
   let sum = 0;
-  for (const { score } of ranking) sum += score * scale;
-  const mean = sum / ranking.length;
+  for (const score of scores) if (!Number.isNaN(score)) sum += score * scale;
+  const mean = sum / count;
   let squares = 0;
-  for (const { score } of ranking) squares += (score * scale - mean) ** 2;
-  const deviation = Math.sqrt(squares / ranking.length);
-  return {
-    origin: mean,
-    factor: { divisor: width * deviation, scale },
-    shift,
-  };
+  for (const score of scores) if (!Number.isNaN(score)) squares += (score * scale - mean) ** 2;
+  const deviation = Math.sqrt(squares / count);
+  // 0 where the scores differ in digits that the squares lost.
+  if (deviation === 0) return level(hi, shift);
+  return { scale, origin: mean, divisor: width * deviation, shift };
 }
 
-/** floor(log2(magnitude)), at least -1000 so that its power of two can be inverted. */
-function exponentOf(magnitude: number): number {
-  return Math.max(-1000, Math.floor(Math.log2(magnitude)));
+/** Where all known scores are the same: all of them become `value`. */
+function level(score: number, value: number): AffineMap {
+  return { scale: 1, origin: score, divisor: 1, shift: value };
 }
