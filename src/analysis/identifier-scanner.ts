@@ -1,4 +1,5 @@
-import { scanWords, WordSpans } from "./word-scanner.js";
+import { Digit, Extend, Letter } from "./character-classes.js";
+import { classAt, scanWords, WordSpans } from "./word-scanner.js";
 
 /**
  * Unicode words, and inside them the parts that programmers join: `app.use`, `snake_case`,
@@ -33,14 +34,32 @@ function addParts(
   let next = position;
   let from = start;
   while (from < end) {
-    while (from < end && isSeparator(text.charCodeAt(from))) from++;
+    from = startOfPart(text, from, end);
     if (from >= end) break;
     const to = endOfPart(text, from, end);
     // `word_` and `_word` have one part, which differs from the whole; the whole alone would hide it.
-    if (from > start || to < end) spans.addAt(next++, from, to);
+    if ((from > start || to < end) && hasWord(text, from, to)) {
+      spans.addAt(next++, from, to);
+    }
     from = to;
   }
   return Math.max(next, position + 1);
+}
+
+/** Past separators and past marks that lost their letter to the part before. */
+function startOfPart(text: string, from: number, end: number): number {
+  let i = from;
+  while (i < end && (isSeparator(text.charCodeAt(i)) || classAt(text, i) === Extend)) i++;
+  return i;
+}
+
+/** Other than connectors and marks, a word holds letters and digits. */
+function hasWord(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const kind = classAt(text, i);
+    if (kind === Letter || kind === Digit) return true;
+  }
+  return false;
 }
 
 /** First boundary after `start`: a separator, `aB`, or the `S` of `HTTPServer`. */

@@ -102,7 +102,7 @@ export function scanWords(text: string, spans: WordSpans): void {
 }
 
 /** Class of the character at `index`, which must be below the length. */
-function classAt(text: string, index: number): number {
+export function classAt(text: string, index: number): number {
   const unit = text.charCodeAt(index);
   const value = unitClasses[unit] as number;
   if (value < Surrogate) return value;

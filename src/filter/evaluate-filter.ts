@@ -125,7 +125,7 @@ function markIn(part: ColumnPart, wanted: readonly FilterValue[], set: Bitset): 
       count++;
     }
     if (count === 1) markBetween(part, last, last, set);
-    else if (count > 1) markWhere(part, (number) => isWanted[number] === 1, set);
+    else if (count > 1) markWords(part, isWanted, set);
     return;
   }
   const numbers = new Set<number>();
@@ -209,6 +209,18 @@ function markBetween(part: ColumnPart, low: number, high: number, set: Bitset): 
   for (let i = 0; i < valueCount; i++) {
     const value = values[i] as number;
     if (value >= low && value <= high) set.add(docOrds[i] as number);
+  }
+}
+
+/** Adds the documents that have a string whose number is marked. */
+function markWords(
+  { docOrds, values, valueCount }: ColumnPart,
+  isWanted: Uint8Array,
+  set: Bitset,
+): void {
+  if (values === null) return;
+  for (let i = 0; i < valueCount; i++) {
+    if (isWanted[values[i] as number] === 1) set.add(docOrds === null ? i : (docOrds[i] as number));
   }
 }
 
