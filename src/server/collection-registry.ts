@@ -1,0 +1,95 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import {
+  collectionDirectory,
+  dropCollection,
+  listCollections,
+} from "../collection/collection-home.js";
+import { manifestFileName } from "../collection/collection-manifest.js";
+import { NotFoundError } from "../errors.js";
+import { ModelPool } from "../pipeline/model-pool.js";
+import { type CreateOptions, SearchableCollection } from "../pipeline/searchable-collection.js";
+
+/**
+ * The collections of a home folder as one process serves them: each is opened for writing when it is
+ * first asked for and stays open; all share their models.
+ */
+export class CollectionRegistry {
+  readonly home: string;
+  readonly models: ModelPool;
+  readonly #open = new Map<string, Promise<SearchableCollection>>();
+
+  constructor(home: string, models: ModelPool = new ModelPool()) {
+    this.home = home;
+    this.models = models;
+  }
+
+  names(): string[] {
+    return listCollections(this.home).map(({ name }) => name);
+  }
+
+  /**
+   * @throws {NotFoundError} no collection of that name
+   * @throws what opening throws
+   */
+  get(name: string): Promise<SearchableCollection> {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    const directory = collectionDirectory(this.home, name);
+    if (!existsSync(path.join(directory, manifestFileName))) {
+      return Promise.reject(
+        new NotFoundError(`there is no collection ${name}`, { collection: name }),
+      );
+    }
+    return this.#remember(
+      name,
+      SearchableCollection.open(directory, { mode: "write", models: this.models }),
+    );
+  }
+
+  /** @throws {AlreadyExistsError} there is one of that name */
+  async create(
+    name: string,
+    options: Omit<CreateOptions, "models">,
+  ): Promise<SearchableCollection> {
+    const directory = collectionDirectory(this.home, name);
+    const opened = this.#open.get(name);
+    if (opened !== undefined) await opened.catch(() => undefined);
+    return this.#remember(
+      name,
+      SearchableCollection.create(directory, { ...options, models: this.models }),
+    );
+  }
+
+  /** @throws {NotFoundError} no collection of that name */
+  async drop(name: string): Promise<void> {
+    const directory = collectionDirectory(this.home, name);
+    const opened = this.#open.get(name);
+    this.#open.delete(name);
+    if (opened !== undefined) {
+      const collection = await opened.catch(() => null);
+      await collection?.close();
+    }
+    dropCollection(directory);
+  }
+
+  /** Closes every collection, then the models. */
+  async close(): Promise<void> {
+    const opened = await Promise.allSettled(this.#open.values());
+    this.#open.clear();
+    for (const result of opened) if (result.status === "fulfilled") await result.value.close();
+    await this.models.close();
+  }
+
+  #remember(name: string, opening: Promise<SearchableCollection>): Promise<SearchableCollection> {
+    const before = this.#open.get(name);
+    this.#open.set(name, opening);
+    // What could not be opened is tried again by the next request.
+    opening.catch(() => {
+      if (this.#open.get(name) !== opening) return;
+      if (before === undefined) this.#open.delete(name);
+      else this.#open.set(name, before);
+    });
+    return opening;
+  }
+}
