@@ -1,5 +1,5 @@
 import { Digit, Extend, Letter } from "./character-classes.js";
-import { classAt, scanWords, WordSpans } from "./word-scanner.js";
+import { classAt, scanWords, unitsAt, WordSpans } from "./word-scanner.js";
 
 /**
  * Unicode words, and inside them the parts that programmers join: `app.use`, `snake_case`,
@@ -49,7 +49,9 @@ function addParts(
 /** Past separators and past marks that lost their letter to the part before. */
 function startOfPart(text: string, from: number, end: number): number {
   let i = from;
-  while (i < end && (isSeparator(text.charCodeAt(i)) || classAt(text, i) === Extend)) i++;
+  while (i < end && (isSeparator(text.charCodeAt(i)) || classAt(text, i) === Extend)) {
+    i += unitsAt(text, i);
+  }
   return i;
 }
 

@@ -111,7 +111,7 @@ export function classAt(text: string, index: number): number {
 }
 
 /** 2 where a surrogate pair stands, else 1. */
-function unitsAt(text: string, index: number): number {
+export function unitsAt(text: string, index: number): number {
   return (text.codePointAt(index) as number) > 0xffff ? 2 : 1;
 }
 
