@@ -202,8 +202,8 @@ function parseValue(field: Field): ForeignValue {
 
 /**
  * The foreign graph with `added` after it: its own outputs give way to those of `added`, and what
- * only they needed goes. Inputs of `added` replace inputs of the foreign graph of the same name;
- * `renamed` tells under which name the foreign nodes know such an input.
+ * only they needed goes. `replacedInputs` are inputs of the foreign graph that nodes of `added`
+ * compute from inputs of their own.
  */
 export async function writeAppended(
   target: string,
@@ -211,8 +211,7 @@ export async function writeAppended(
   added: OnnxGraph,
   replacedInputs: ReadonlySet<string>,
 ): Promise<void> {
-  const kept = neededNodes(foreign, added);
-  const dropped = new Set(foreign.nodes.filter((node) => !kept.has(node)).map((node) => node.raw));
+  const dropped = unneededFields(foreign, added);
   const isReplaced = (field: Field): boolean =>
     field.field === 11 && replacedInputs.has(parseValue(field).name);
   const before: Message = [
@@ -251,20 +250,22 @@ export async function writeAppended(
   );
 }
 
-function neededNodes(foreign: OnnxFile, added: OnnxGraph): Set<ForeignNode> {
+/** Nodes and weights of the foreign graph that only its dropped outputs needed. */
+function unneededFields(foreign: OnnxFile, added: OnnxGraph): Set<Uint8Array> {
   // A nested graph may use any value: then nothing can be known to be without use.
-  if (foreign.nodes.some((node) => node.nested)) return new Set(foreign.nodes);
+  if (foreign.nodes.some((node) => node.nested)) return new Set();
   const needed = new Set([
     ...added.nodes.flatMap((node) => node.inputs),
     ...added.outputs.map((output) => output.name),
   ]);
-  const kept = new Set<ForeignNode>();
+  const dropped = new Set<Uint8Array>();
   for (const node of foreign.nodes.toReversed()) {
-    if (!node.outputs.some((output) => needed.has(output))) continue;
-    kept.add(node);
-    for (const input of node.inputs) needed.add(input);
+    if (node.outputs.some((output) => needed.has(output))) {
+      for (const input of node.inputs) needed.add(input);
+    } else dropped.add(node.raw);
   }
-  return kept;
+  for (const tensor of foreign.tensors) if (!needed.has(tensor.name)) dropped.add(tensor.raw);
+  return dropped;
 }
 
 async function tensorField(tensor: OnnxTensor): Promise<Message> {
