@@ -4,7 +4,7 @@ import { parseDocument } from "../corpus/parse-document.js";
 import type { Embeddings } from "../dense/encoder.js";
 import type { SegmentFileWriter } from "../store/segment-file-writer.js";
 import type { EncoderSlot } from "./collection-manifest.js";
-import type { CollectionSettings } from "./collection-settings.js";
+import type { CollectionSettings, CollectionSettingsInput } from "./collection-settings.js";
 import { withSegment } from "./live-states.js";
 import type { Segment } from "./segment.js";
 import { SegmentBuilder, serializeDocument } from "./segment-builder.js";
@@ -13,6 +13,8 @@ import { type SegmentState, wholeSegment, withDeleted } from "./segment-state.js
 export interface BulkBuildOptions {
   /** `replace`: these documents become the whole collection; `append`: they are upserted. */
   readonly mode: "replace" | "append";
+  /** With `replace`: the settings of the new build, its encoder's identity included. */
+  readonly settings?: CollectionSettingsInput | undefined;
   /** Called after each batch with the number of documents read so far. */
   readonly onProgress?: ((progress: BulkBuildProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -20,8 +20,8 @@ import {
   type SegmentEntry,
   writeCollectionManifest,
 } from "./collection-manifest.js";
-import type { CollectionSettings } from "./collection-settings.js";
-import { encoderRefusal, vectorsOf } from "./encoder-slots.js";
+import { type CollectionSettings, parseCollectionSettings } from "./collection-settings.js";
+import { encoderRefusal, firstSlot, vectorsOf } from "./encoder-slots.js";
 import { withIdsRemoved, withSegment } from "./live-states.js";
 import { encodeLogRecord } from "./log-record.js";
 import { diskMergePolicy, type MergePolicy, memoryMergePolicy, pickMerge } from "./merge-policy.js";
@@ -123,6 +123,9 @@ export interface CollectionParts {
     readonly opened: OpenedStates;
   };
 }
+
+/** What the segments of a build are made with. */
+type BuildForm = Pick<CollectionManifest, "settings" | "slots" | "activeSlot">;
 
 const defaultFlushBytes = 32 << 20;
 /** Documents analysed between two turns of the event loop. */
@@ -339,11 +342,12 @@ export class Collection {
     return this.#exclusively(async () => {
       // Records of the log would be replayed on top of the new documents: they go into a segment.
       if (options.mode === "append") await this.#flushAll();
-      const { slots } = this.#manifest;
+      const form = this.#buildForm(options);
+      const { settings, slots } = form;
       const created: string[] = [];
       try {
         const built = await buildSegments(documents, options, {
-          settings: this.settings,
+          settings,
           slots,
           vectorsOf: (batch) => this.#vectorsOf(batch, slots, new Map(), options.signal),
           createFile: () => {
@@ -353,8 +357,8 @@ export class Collection {
           },
           openFile: () => this.#openSegmentFile(created.at(-1) ?? ""),
         });
-        const merged = await this.#mergeBuilt(built.states, created);
-        return await this.#installBuilt(merged, options.mode, built.result);
+        const merged = await this.#mergeBuilt(built.states, created, form);
+        return await this.#installBuilt(merged, options.mode, built.result, form);
       } catch (error) {
         if (this.#failure === null) this.#removeFiles(created);
         throw error;
@@ -670,13 +674,17 @@ export class Collection {
   }
 
   /** Writes the living documents of the inputs to a new segment file; null if there are none. */
-  async #mergeToFile(inputs: readonly SegmentState[]): Promise<Segment | null> {
+  async #mergeToFile(
+    inputs: readonly SegmentState[],
+    { settings, slots }: BuildForm = this.#manifest,
+  ): Promise<Segment | null> {
     if (inputs.every((state) => liveCount(state) === 0)) return null;
     const file = this.#takeFile("seg");
     const writer = new SegmentFileWriter(path.join(this.directory, file), this.#fileSystem);
     try {
-      const docCount = mergeSegments(inputs, this.#slotNames(), writer);
-      writer.finish({ kind: "segment", docCount, settings: this.settings });
+      const slotNames = slots.map(({ name }) => name);
+      const docCount = mergeSegments(inputs, slotNames, writer);
+      writer.finish({ kind: "segment", docCount, settings });
     } finally {
       writer.abort();
     }
@@ -713,12 +721,30 @@ export class Collection {
     this.#retire([...replaced]);
   }
 
+  /** Settings and slots that a build writes: the collection's, or in a replacement those asked for. */
+  #buildForm({ mode, settings }: BulkBuildOptions): BuildForm {
+    const { slots, activeSlot } = this.#manifest;
+    if (settings === undefined) return { settings: this.settings, slots, activeSlot };
+    if (mode !== "replace") {
+      throw new InputError(
+        `${this.directory}: settings are fixed while documents are added: build it anew to change them`,
+        { path: this.directory, field: "settings" },
+      );
+    }
+    const parsed = parseCollectionSettings(settings);
+    const { encoder } = parsed;
+    if (encoder === null) return { settings: parsed, slots: [], activeSlot: null };
+    const name = firstSlot;
+    return { settings: parsed, slots: [{ name, encoder }], activeSlot: name };
+  }
+
   async #mergeBuilt(
     built: readonly SegmentState[],
     created: string[],
+    form: BuildForm,
   ): Promise<readonly SegmentState[]> {
     if (built.length < 2) return built;
-    const merged = await this.#mergeToFile(built);
+    const merged = await this.#mergeToFile(built, form);
     const parts = created.splice(0);
     for (const { segment } of built) segment.close();
     this.#removeFiles(parts);
@@ -730,6 +756,7 @@ export class Collection {
     built: readonly SegmentState[],
     mode: BulkBuildOptions["mode"],
     result: BulkBuildResult,
+    form: BuildForm,
   ): Promise<BulkBuildResult> {
     if (mode === "replace") {
       await this.#flushing?.catch(() => {});
@@ -739,7 +766,7 @@ export class Collection {
       const log = this.#createLog(file);
       this.#changeCount++;
       try {
-        this.#commit(built, { logs: [file], changesBeforeLogs: this.#changeCount });
+        this.#commit(built, { ...form, logs: [file], changesBeforeLogs: this.#changeCount });
       } catch (error) {
         this.#changeCount--;
         await log.close(false);

@@ -3,6 +3,9 @@ import { type Embeddings, type Encoder, encodedText } from "../dense/encoder.js"
 import { EncoderMismatchError, InputError } from "../errors.js";
 import type { EncoderSlot } from "./collection-manifest.js";
 
+/** Name of the slot that a collection is created with. */
+export const firstSlot = "main";
+
 /**
  * Why the dense leg of a slot may not be searched with this encoder, or null if it may: weights,
  * tokenizer, pooling and projection must be those the vectors were made with, which is one

@@ -20,6 +20,7 @@ import {
   writeCollectionManifest,
 } from "./collection-manifest.js";
 import { type CollectionSettingsInput, parseCollectionSettings } from "./collection-settings.js";
+import { firstSlot } from "./encoder-slots.js";
 import { type OpenedStates, openStates } from "./recovery.js";
 import { salvagedManifest } from "./salvage.js";
 import type { Segment } from "./segment.js";
@@ -41,8 +42,6 @@ export interface OpenCollectionOptions extends CollectionOptions {
   readonly salvage?: boolean | undefined;
 }
 
-/** Name of the slot that a collection is created with. */
-const firstSlot = "main";
 /** A reader that loses every race against a writer's merges gives up after so many. */
 const openAttempts = 20;
 

@@ -4,6 +4,7 @@ import { collectionDirectory } from "../../collection/collection-home.js";
 import { manifestFileName } from "../../collection/collection-manifest.js";
 import type { CollectionSettingsInput } from "../../collection/collection-settings.js";
 import { type CorpusFormat, openCorpus } from "../../corpus/open-corpus.js";
+import type { EncoderIdentity } from "../../dense/encoder.js";
 import { ModelPool } from "../../pipeline/model-pool.js";
 import { SearchableCollection } from "../../pipeline/searchable-collection.js";
 import { homeDirectory, numberOption } from "../options.js";
@@ -53,7 +54,9 @@ export async function indexCommand(options: IndexOptions, source: string): Promi
     const before = collection.collection.snapshot().docCount;
     const result = await collection.collection.bulkBuild(corpus, {
       mode: replaces || !exists ? "replace" : "append",
-      ...(replaces ? { settings, encoder: await encoderOf(models, encoder) } : {}),
+      ...(replaces
+        ? { settings: { ...settings, encoder: await identityOf(models, encoder) } }
+        : {}),
       onProgress: ({ documents }) => {
         const { bytesRead, totalBytes } = corpus.report;
         progress.update(
@@ -102,8 +105,11 @@ export async function indexCommand(options: IndexOptions, source: string): Promi
   }
 }
 
-async function encoderOf(models: ModelPool, name: string | null) {
-  return name === null ? null : models.lazyEncoder(name);
+async function identityOf(
+  models: ModelPool,
+  encoder: string | null,
+): Promise<EncoderIdentity | null> {
+  return encoder === null ? null : (await models.lazyEncoder(encoder)).identity;
 }
 
 async function removeEmpty(collection: SearchableCollection, directory: string): Promise<void> {
