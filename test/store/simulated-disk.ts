@@ -83,6 +83,10 @@ export class SimulatedDisk implements FileSystem {
     return disk;
   }
 
+  get hasLostPower(): boolean {
+    return this.#lost;
+  }
+
   get files(): readonly string[] {
     return [...this.#entries.keys()].sort();
   }
