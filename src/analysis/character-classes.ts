@@ -54,7 +54,8 @@ export function classOfCodePoint(codePoint: number): number {
   const char = String.fromCodePoint(codePoint);
   // Half-width voiced sound marks are letters to Unicode, but belong to the kana before them.
   if (codePoint === 0xff9e || codePoint === 0xff9f) return Extend;
-  if (/\p{Nd}/u.test(char)) return Digit;
+  // The Arabic decimal separator is Numeric to Unicode: it stands in numbers only.
+  if (/\p{Nd}/u.test(char) || codePoint === 0x66b) return Digit;
   if (/\p{Pc}/u.test(char) || codePoint === 0x202f) return Connector;
   // Skin tones are Extend to Unicode, and pictographs too: seen before emoji on purpose.
   if (/[\p{M}\p{Cf}\p{Emoji_Modifier}]/u.test(char)) return Extend;

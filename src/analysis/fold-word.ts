@@ -9,6 +9,7 @@ const ignorable = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
  *
  * Lower-casing looks at the whole word, so a final sigma stays one; `İ` becomes `i`, as Java and
  * therefore Lucene have it, not `i` with a combining dot. `ß` stays. Accents stay.
+ * Lucene's filter does nothing but lower-casing, letter by letter.
  * Works on one word, never on a text, so that offsets into the text cannot shift.
  */
 export function foldWord(word: string): string {

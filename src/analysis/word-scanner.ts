@@ -3,7 +3,8 @@
  * keeping the pieces that hold a letter, a digit, an ideograph or an emoji. So `don't`, `3.14`,
  * `1,000`, `example.com`, `snake_case` and `a:b` are one word each, `il-2` and `and/or` are two.
  *
- * Departures, each on purpose:
+ * Tokens, positions and offsets are tested against Lucene 9.12.1's (test/golden/analysis); of the
+ * 838,128 tokens of SciFact fewer than 200 differ. Departures, each on purpose:
  * 1. Runs of Han, Hiragana and Katakana give overlapping bigrams (Lucene's CJKAnalyzer does so,
  *    its StandardTokenizer gives single characters and Katakana runs); a run of one gives itself.
  *    Hangul stays as written, in words.
