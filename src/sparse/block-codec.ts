@@ -98,10 +98,10 @@ function pack(values: Uint32Array, width: number, words: Uint32Array, at: number
 
 /** Unpacks 128 values of `width` bits from 4 · width words at `at`. */
 function unpack(
-  words: Uint32Array,
+  words: Int32Array,
   at: number,
   width: number,
-  out: Uint32Array,
+  out: Int32Array | Uint32Array,
   outAt: number,
 ): void {
   if (width === 0) {
@@ -121,10 +121,10 @@ function unpack(
 
 /** Decodes the documents of the block at word `at` into `docs[outAt ..]`. */
 export function decodeBlockDocs(
-  words: Uint32Array,
+  words: Int32Array,
   at: number,
   previousDoc: number,
-  docs: Uint32Array,
+  docs: Int32Array | Uint32Array,
   outAt: number,
 ): void {
   unpack(words, at + 1, words[at]! & 0xff, docs, outAt);
@@ -137,9 +137,9 @@ export function decodeBlockDocs(
 
 /** Decodes the term frequencies of the block at word `at` into `tfs[outAt ..]`. */
 export function decodeBlockTfs(
-  words: Uint32Array,
+  words: Int32Array,
   at: number,
-  tfs: Uint32Array,
+  tfs: Int32Array | Uint32Array,
   outAt: number,
 ): void {
   const header = words[at]!;

@@ -119,6 +119,6 @@ export class TermFrequencyFactor {
       return (this.scale * c) / (k1 + c);
     }
     const saturated = tf / (tf + k1 * norm);
-    return this.scale === 1 ? saturated : this.scale * saturated + this.floor;
+    return this.scale * saturated + this.floor;
   }
 }

@@ -1,5 +1,6 @@
 import type { WindowCursor } from "./postings-cursor.js";
 import type { ScoringTerm } from "./scoring-plan.js";
+import type { SearchMemory } from "./search-memory.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
 import { fieldLength, termMatches } from "./term-matches.js";
@@ -46,18 +47,33 @@ export class MaterialisedCursor implements WindowCursor {
     return maximum;
   }
 
-  accumulate(lo: number, hi: number, scores: Float64Array, touched: Uint32Array | null): void {
+  accumulate(lo: number, hi: number, { scores, touched }: SearchMemory): void {
     for (let at = this.#at; at < this.#count && this.#docs[at]! < hi; at++) {
       const offset = this.#docs[at]! - lo;
       scores[offset]! += this.#scores[at]!;
-      if (touched !== null) touched[offset >>> 5]! |= 1 << (offset & 31);
+      touched[offset >>> 5]! |= 1 << (offset & 31);
     }
   }
 
-  probe(doc: number, _needed: number): number {
-    this.#skipTo(doc);
-    const at = this.#at;
-    return at < this.#count && this.#docs[at] === doc ? this.#scores[at]! : -1;
+  probe(
+    count: number,
+    lo: number,
+    needed: number,
+    rest: number,
+    _restAfter: number,
+    { candidates, candidateScores }: SearchMemory,
+  ): number {
+    let left = 0;
+    for (let i = 0; i < count; i++) {
+      const score = candidateScores[i]!;
+      if (score + rest < needed) continue;
+      const doc = lo + candidates[i]!;
+      this.#skipTo(doc);
+      const isHere = this.#at < this.#count && this.#docs[this.#at] === doc;
+      candidates[left] = doc - lo;
+      candidateScores[left++] = isHere ? score + this.#scores[this.#at]! : score;
+    }
+    return left;
   }
 
   /** First match not below `doc`, by doubling steps and then halving ones. */

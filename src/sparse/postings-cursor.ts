@@ -1,52 +1,75 @@
 import { blockSize, decodeBlockDocs, decodeBlockTfs } from "./block-codec.js";
 import { type FactorTable, tableLengths, tableTfs } from "./factor-table.js";
 import type { PostingList, PostingsReader } from "./postings.js";
+import type { PostingsKernels } from "./postings-kernels.js";
+import type { SearchMemory } from "./search-memory.js";
 
 /** Beyond every document. */
-export const noMoreDocs = 0x7fffffff;
+const noMoreDocs = 0x7fffffff;
 
 /** What window-wise pruned search asks of one scoring term. Windows and documents must ascend. */
 export interface WindowCursor {
   /** Most that any document of lo .. hi - 1 gets from this term. */
   windowBound(lo: number, hi: number): number;
   /**
-   * Adds the scores of documents lo .. hi - 1 to `scores[doc - lo]` and marks them in `touched`
-   * (one bit a document), if it is given. `windowBound(lo, hi)` must have been called.
+   * Adds the scores of documents lo .. hi - 1 to `memory.scores[doc - lo]` and marks them in
+   * `memory.touched`. `windowBound(lo, hi)` must have been called.
    */
-  accumulate(lo: number, hi: number, scores: Float64Array, touched: Uint32Array | null): void;
+  accumulate(lo: number, hi: number, memory: SearchMemory): void;
   /**
-   * Score of `doc`; -1 where the list lacks it, or may be where the best score of its block is
-   * below `needed`.
+   * Goes over the first `count` candidates of `memory`, ascending documents of the window at `lo`:
+   * drops those whose score with `rest` more cannot reach `needed`, adds this term's score to the
+   * others. `restAfter` is what the later terms can add. Returns how many are left.
    */
-  probe(doc: number, needed: number): number;
+  probe(
+    count: number,
+    lo: number,
+    needed: number,
+    rest: number,
+    restAfter: number,
+    memory: SearchMemory,
+  ): number;
+}
+
+/** Where the kernels find what one cursor needs. */
+export interface KernelAccess {
+  readonly kernels: PostingsKernels;
+  readonly slotAddress: number;
+  readonly lengthsAddress: number;
+  readonly parametersAddress: number;
 }
 
 /**
  * One scoring term in one segment, read in windows of ascending documents. Postings decode block by
- * block when they are first needed; scores are weight · factor(tf, length).
+ * block when they are first needed; scores are weight · factor(tf, length). With `access` the inner
+ * loops run in WebAssembly, with the same bits as result.
  *
  * Blocks count from 0 inside the list; the tail, if there is one, is the last block.
  */
 export class PostingsCursor implements WindowCursor {
-  readonly weight: number;
-  readonly bounds: Float32Array;
-  readonly blockCount: number;
+  readonly #weight: number;
+  readonly #bounds: Float32Array;
+  readonly #blockCount: number;
+  readonly #fullBlocks: number;
+  readonly #firstBlock: number;
   readonly #list: PostingList;
   readonly #postings: PostingsReader;
-  readonly #words: Uint32Array;
-  readonly #blockEnds: Uint32Array;
+  readonly #words: Int32Array;
+  readonly #blockEnds: Int32Array;
   readonly #lengths: Uint32Array;
   readonly #table: FactorTable;
-  readonly #fullBlocks: number;
-  readonly #docs: Uint32Array = new Uint32Array(blockSize);
-  readonly #tfs: Uint32Array = new Uint32Array(blockSize);
+  readonly #stage: Int32Array;
+  readonly #stageAddress: number;
+  readonly #access: KernelAccess | null;
+  readonly #docs: Int32Array;
+  readonly #tfs: Int32Array;
   /** Block whose documents are decoded, -1 for none; its postings and whether tfs are decoded too. */
   #decoded = -1;
   #count = 0;
   #hasTfs = false;
   /** First block that may overlap the present or a later window. */
   #block = 0;
-  /** First posting of the decoded block not below the last probed document. */
+  /** First posting of the decoded block that was not read yet. */
   #at = 0;
 
   /** @param bounds greatest factor per block; null for a list without a full block */
@@ -57,137 +80,208 @@ export class PostingsCursor implements WindowCursor {
     table: FactorTable,
     weight: number,
     bounds: Float32Array | null,
+    memory: SearchMemory,
+    lengthsAddress: number,
   ) {
-    this.weight = weight;
+    this.#weight = weight;
     this.#list = list;
     this.#postings = postings;
     this.#words = postings.blocks;
     this.#blockEnds = postings.blockEnds;
+    this.#firstBlock = list.firstBlock;
     this.#lengths = lengths;
     this.#table = table;
     this.#fullBlocks = Math.floor(list.df / blockSize);
-    this.blockCount = Math.ceil(list.df / blockSize);
-    this.bounds = bounds ?? this.#boundOfShortList();
+    this.#blockCount = Math.ceil(list.df / blockSize);
+    this.#stage = memory.stage;
+    this.#stageAddress = memory.stageAddress;
+    const { kernels } = memory;
+    const parametersAddress = memory.parametersAddress(table);
+    const slot =
+      kernels !== null && lengthsAddress >= 0 && parametersAddress >= 0 ? memory.takeSlot() : null;
+    this.#docs = slot?.docs ?? new Int32Array(blockSize);
+    this.#tfs = slot?.tfs ?? new Int32Array(blockSize);
+    this.#access =
+      slot !== null && kernels !== null
+        ? { kernels, slotAddress: slot.address, lengthsAddress, parametersAddress }
+        : null;
+    this.#bounds = bounds ?? this.#boundOfShortList();
   }
 
   windowBound(lo: number, hi: number): number {
-    const { bounds, blockCount } = this;
+    const bounds = this.#bounds;
+    const blockCount = this.#blockCount;
     let block = this.#block;
-    while (block < blockCount && this.lastDoc(block) < lo) block++;
+    while (block < blockCount && this.#lastDoc(block) < lo) block++;
     this.#block = block;
-    if (block === blockCount || (block > 0 && this.lastDoc(block - 1) + 1 >= hi)) return 0;
+    if (block === blockCount || (block > 0 && this.#lastDoc(block - 1) + 1 >= hi)) return 0;
     let maximum = bounds[block]!;
-    while (this.lastDoc(block) < hi - 1 && ++block < blockCount) {
+    while (this.#lastDoc(block) < hi - 1 && ++block < blockCount) {
       if (bounds[block]! > maximum) maximum = bounds[block]!;
     }
-    return this.weight * maximum;
+    return this.#weight * maximum;
+  }
+
+  accumulate(lo: number, hi: number, memory: SearchMemory): void {
+    const access = this.#access;
+    for (let block = this.#block; block < this.#blockCount; block++) {
+      if (block > 0 && this.#lastDoc(block - 1) + 1 >= hi) return;
+      if (this.#decoded !== block) this.#decodeDocs(block);
+      if (!this.#hasTfs) this.#decodeTfs(block);
+      const docs = this.#docs;
+      const count = this.#count;
+      let at = this.#at;
+      while (at < count && docs[at]! < lo) at++;
+      this.#at =
+        access === null
+          ? this.#accumulateBlock(at, lo, hi, memory.scores, memory.touched)
+          : access.kernels.accumulate(
+              access.slotAddress,
+              access.slotAddress + 4 * blockSize,
+              at,
+              count,
+              lo,
+              hi,
+              this.#weight,
+              access.lengthsAddress,
+              access.parametersAddress,
+              memory.scoresAddress,
+              memory.touchedAddress,
+            );
+      if (this.#at < count) return;
+    }
+  }
+
+  probe(
+    count: number,
+    lo: number,
+    needed: number,
+    rest: number,
+    restAfter: number,
+    memory: SearchMemory,
+  ): number {
+    const { candidates, candidateScores } = memory;
+    const blockEnds = this.#blockEnds;
+    const blockCount = this.#blockCount;
+    const docs = this.#docs;
+    const lengths = this.#lengths;
+    const weight = this.#weight;
+    let block = this.#block;
+    let lastDoc = block < blockCount ? this.#lastDoc(block) : noMoreDocs;
+    let blockBound = block < blockCount ? weight * this.#bounds[block]! : 0;
+    let left = 0;
+    for (let i = 0; i < count; i++) {
+      const score = candidateScores[i]!;
+      if (score + rest < needed) continue;
+      const offset = candidates[i]!;
+      const doc = lo + offset;
+      if (lastDoc < doc) {
+        block++;
+        while (block < this.#fullBlocks && blockEnds[2 * (this.#firstBlock + block)]! < doc)
+          block++;
+        if (block < blockCount && this.#lastDoc(block) < doc) block++;
+        lastDoc = block < blockCount ? this.#lastDoc(block) : noMoreDocs;
+        blockBound = block < blockCount ? weight * this.#bounds[block]! : 0;
+      }
+      let more = 0;
+      if (block < blockCount) {
+        if (score + blockBound + restAfter < needed) continue;
+        if (this.#decoded !== block) this.#decodeDocs(block);
+        const end = this.#count;
+        let at = this.#at;
+        while (at + 8 < end && docs[at + 8]! < doc) at += 8;
+        while (at < end && docs[at]! < doc) at++;
+        this.#at = at;
+        if (at < end && docs[at] === doc) {
+          if (!this.#hasTfs) this.#decodeTfs(block);
+          more = weight * this.#table.of(this.#tfs[at]!, lengths[doc]!);
+        }
+      }
+      candidates[left] = offset;
+      candidateScores[left++] = score + more;
+    }
+    this.#block = block;
+    return left;
   }
 
   /** Last document of a block; `noMoreDocs` for a tail that is not decoded. */
-  lastDoc(block: number): number {
-    if (block < this.#fullBlocks) return this.#blockEnds[2 * (this.#list.firstBlock + block)]!;
+  #lastDoc(block: number): number {
+    if (block < this.#fullBlocks) return this.#blockEnds[2 * (this.#firstBlock + block)]!;
     return this.#decoded === block ? this.#docs[this.#count - 1]! : noMoreDocs;
   }
 
-  accumulate(lo: number, hi: number, scores: Float64Array, touched: Uint32Array | null): void {
+  /** The plain twin of the kernel. */
+  #accumulateBlock(
+    from: number,
+    lo: number,
+    hi: number,
+    scores: Float64Array,
+    touched: Int32Array,
+  ): number {
     const docs = this.#docs;
     const tfs = this.#tfs;
     const lengths = this.#lengths;
     const table = this.#table.values;
-    const weight = this.weight;
-    for (let block = this.#block; block < this.blockCount; block++) {
-      if (block > 0 && this.lastDoc(block - 1) + 1 >= hi) return;
-      if (this.#decoded !== block) this.#decodeDocs(block);
-      if (!this.#hasTfs) this.#decodeTfs(block);
-      const start = docs[0]! >= lo ? 0 : this.#firstNotBelow(0, lo);
-      const end = docs[this.#count - 1]! < hi ? this.#count : this.#firstNotBelow(start, hi);
-      for (let i = start; i < end; i++) {
-        const doc = docs[i]!;
-        const tf = tfs[i]!;
-        const length = lengths[doc]!;
-        const factor =
-          tf < tableTfs && length < tableLengths
-            ? table[tf * tableLengths + length]!
-            : this.#table.of(tf, length);
-        scores[doc - lo]! += weight * factor;
-      }
-      if (touched !== null) {
-        for (let i = start; i < end; i++) {
-          const offset = docs[i]! - lo;
-          touched[offset >>> 5]! |= 1 << (offset & 31);
-        }
-      }
-      if (end < this.#count) return;
-    }
-  }
-
-  probe(doc: number, needed: number): number {
-    let block = this.#block;
-    const blockCount = this.blockCount;
-    if (block < blockCount && this.lastDoc(block) < doc) {
-      do block++;
-      while (block < blockCount && this.lastDoc(block) < doc);
-      this.#block = block;
-    }
-    if (block === blockCount) return -1;
-    if (this.weight * this.bounds[block]! < needed) return -1;
-    if (this.#decoded !== block) this.#decodeDocs(block);
-    const docs = this.#docs;
+    const weight = this.#weight;
     const count = this.#count;
-    let at = this.#at;
-    while (at + 8 < count && docs[at + 8]! < doc) at += 8;
-    while (at < count && docs[at]! < doc) at++;
-    this.#at = at;
-    if (at === count || docs[at] !== doc) return -1;
-    if (!this.#hasTfs) this.#decodeTfs(block);
-    return this.weight * this.#table.of(this.#tfs[at]!, this.#lengths[doc]!);
-  }
-
-  /** Last document before the tail. */
-  get #previousDoc(): number {
-    return this.#fullBlocks > 0
-      ? this.#blockEnds[2 * (this.#list.firstBlock + this.#fullBlocks - 1)]!
-      : -1;
+    for (let i = from; i < count; i++) {
+      const doc = docs[i]!;
+      if (doc >= hi) return i;
+      const tf = tfs[i]!;
+      const length = lengths[doc]!;
+      const factor =
+        tf < tableTfs && length < tableLengths
+          ? table[tf * tableLengths + length]!
+          : this.#table.of(tf, length);
+      const offset = doc - lo;
+      scores[offset]! += weight * factor;
+      touched[offset >>> 5]! |= 1 << (offset & 31);
+    }
+    return count;
   }
 
   #decodeDocs(block: number): void {
     this.#decoded = block;
     this.#at = 0;
     if (block === this.#fullBlocks) {
-      this.#count = this.#postings.decodeTail(
-        this.#list,
-        this.#previousDoc,
-        this.#docs,
-        this.#tfs,
-        0,
-      );
+      const lastFull = 2 * (this.#firstBlock + this.#fullBlocks - 1);
+      const previousDoc = this.#fullBlocks > 0 ? this.#blockEnds[lastFull]! : -1;
+      this.#count = this.#postings.decodeTail(this.#list, previousDoc, this.#docs, this.#tfs, 0);
       this.#hasTfs = true;
       return;
     }
-    const index = this.#list.firstBlock + block;
+    const index = this.#firstBlock + block;
     const previousDoc = block === 0 ? -1 : this.#blockEnds[2 * (index - 1)]!;
-    decodeBlockDocs(this.#words, this.#blockEnds[2 * index + 1]!, previousDoc, this.#docs, 0);
+    const word = this.#blockEnds[2 * index + 1]!;
     this.#count = blockSize;
     this.#hasTfs = false;
+    if (this.#access === null) {
+      decodeBlockDocs(this.#words, word, previousDoc, this.#docs, 0);
+      return;
+    }
+    const words = this.#words;
+    const stage = this.#stage;
+    const wordCount = 1 + 4 * (words[word]! & 0xff);
+    for (let i = 0; i < wordCount; i++) stage[i] = words[word + i]!;
+    this.#access.kernels.decodeDocs(this.#stageAddress, previousDoc, this.#access.slotAddress);
   }
 
   #decodeTfs(block: number): void {
-    const index = this.#list.firstBlock + block;
-    decodeBlockTfs(this.#words, this.#blockEnds[2 * index + 1]!, this.#tfs, 0);
     this.#hasTfs = true;
-  }
-
-  /** First posting from `from` on whose document is not below `doc`. */
-  #firstNotBelow(from: number, doc: number): number {
-    const docs = this.#docs;
-    let low = from;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (docs[middle]! < doc) low = middle + 1;
-      else high = middle;
+    const word = this.#blockEnds[2 * (this.#firstBlock + block) + 1]!;
+    if (this.#access === null) {
+      decodeBlockTfs(this.#words, word, this.#tfs, 0);
+      return;
     }
-    return low;
+    const words = this.#words;
+    const stage = this.#stage;
+    const header = words[word]!;
+    const start = word + 4 * (header & 0xff);
+    const wordCount = 4 * ((header >>> 8) & 0xff) + ((header >>> 16) & 0xff);
+    // Without the documents' words the block reads as one of document width 0.
+    stage[0] = header & 0xffff00;
+    for (let i = 1; i <= wordCount; i++) stage[i] = words[start + i]!;
+    this.#access.kernels.decodeTfs(this.#stageAddress, this.#access.slotAddress + 4 * blockSize);
   }
 
   #boundOfShortList(): Float32Array {

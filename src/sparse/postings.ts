@@ -35,6 +35,8 @@ export interface PostingColumns {
   readonly count: number;
 }
 
+type Columns = Int32Array | Uint32Array;
+
 /** Where one list of a segment stands and how long it is. */
 export interface PostingList {
   readonly df: number;
@@ -143,16 +145,12 @@ export function checkTermFrequency(tf: number, term: string, docOrd: number): vo
 /** Read side: the sections of one segment's postings. */
 export class PostingsReader {
   readonly entries: Uint8Array;
-  readonly blocks: Uint32Array;
-  readonly blockEnds: Uint32Array;
+  /** Words as signed integers: V8 computes faster with what fits 31 bits. */
+  readonly blocks: Int32Array;
+  readonly blockEnds: Int32Array;
   readonly bounds: Uint8Array;
 
-  constructor(
-    entries: Uint8Array,
-    blocks: Uint32Array,
-    blockEnds: Uint32Array,
-    bounds: Uint8Array,
-  ) {
+  constructor(entries: Uint8Array, blocks: Int32Array, blockEnds: Int32Array, bounds: Uint8Array) {
     this.entries = entries;
     this.blocks = blocks;
     this.blockEnds = blockEnds;
@@ -173,7 +171,7 @@ export class PostingsReader {
   }
 
   /** Decodes a whole list into `docs` and `tfs` from `at` on; returns its df. */
-  decodeList(list: PostingList, docs: Uint32Array, tfs: Uint32Array, at = 0): number {
+  decodeList(list: PostingList, docs: Columns, tfs: Columns, at = 0): number {
     let out = at;
     let previousDoc = -1;
     const blockEnd = list.firstBlock + Math.floor(list.df / blockSize);
@@ -192,8 +190,8 @@ export class PostingsReader {
   decodeTail(
     list: PostingList,
     previousDoc: number,
-    docs: Uint32Array,
-    tfs: Uint32Array,
+    docs: Columns,
+    tfs: Columns,
     at: number,
   ): number {
     const count = list.df % blockSize;

@@ -1,6 +1,7 @@
 import type { Bitset } from "../numeric/bitset.js";
 import type { TopKHeap } from "../numeric/top-k-heap.js";
 import type { WindowCursor } from "./postings-cursor.js";
+import { type SearchMemory, windowSize } from "./search-memory.js";
 
 /*
  * MaxScore over windows of documents (Turtle & Flood 1995; Strohman & Croft 2007; block maxima: Ding
@@ -21,14 +22,7 @@ import type { WindowCursor } from "./postings-cursor.js";
  * score to float32 too: a document that ties with the threshold must still be looked at.
  */
 
-/** Documents per window: 16 KB of float64 scores stay in the first-level cache. */
-export const windowSize = 2048;
-
-const slack = 1 - 2 ** -22;
-
-/** Scratch of one thread; queries do not interleave, because searching is synchronous. */
-const scores = new Float64Array(windowSize);
-const touched = new Uint32Array(windowSize / 32);
+const slack: number = 1 - 2 ** -22;
 
 /** How many windows and candidates a search looked at, for measurements. */
 export interface PruningCounters {
@@ -51,6 +45,7 @@ export function searchSegment(
   reject: Bitset | null,
   heap: TopKHeap,
   segmentOrd: number,
+  memory: SearchMemory,
   counters: PruningCounters | null,
 ): void {
   const termCount = cursors.length;
@@ -77,30 +72,45 @@ export function searchSegment(
     let essential = termCount;
     while (essential > 0 && rest[essential - 1]! < threshold) essential--;
 
-    for (let i = 0; i < essential; i++) cursors[i]!.accumulate(lo, hi, scores, touched);
-    for (let word = 0; word < touched.length; word++) {
-      let bits = touched[word]!;
-      if (bits === 0) continue;
-      touched[word] = 0;
-      while (bits !== 0) {
-        const offset = (word << 5) + (31 - Math.clz32(bits & -bits));
-        bits &= bits - 1;
-        let score = scores[offset]!;
-        scores[offset] = 0;
-        const needed = heap.threshold * slack;
-        if (score + rest[essential]! < needed) continue;
-        const doc = lo + offset;
-        if (accept !== null && !accept.has(doc)) continue;
-        if (reject?.has(doc)) continue;
-        if (counters !== null) counters.candidates++;
-        let i = essential;
-        for (; i < termCount; i++) {
-          if (score + rest[i]! < needed) break;
-          const more = cursors[i]!.probe(doc, needed - score - rest[i + 1]!);
-          if (more > 0) score += more;
-        }
-        if (i === termCount) heap.push(Math.fround(score), segmentOrd, doc);
-      }
+    for (let i = 0; i < essential; i++) cursors[i]!.accumulate(lo, hi, memory);
+    let count = memory.select(hi - lo, threshold - rest[essential]!);
+    if (accept !== null || reject !== null) {
+      count = allowedCandidates(
+        memory.candidates,
+        memory.candidateScores,
+        count,
+        lo,
+        accept,
+        reject,
+      );
+    }
+    if (counters !== null) counters.candidates += count;
+    for (let i = essential; i < termCount && count > 0; i++) {
+      count = cursors[i]!.probe(count, lo, threshold, rest[i]!, rest[i + 1]!, memory);
+    }
+    const { candidates, candidateScores } = memory;
+    for (let i = 0; i < count; i++) {
+      heap.push(Math.fround(candidateScores[i]!), segmentOrd, lo + candidates[i]!);
     }
   }
+}
+
+/** Moves the candidates that may be hits to the front; returns their number. */
+function allowedCandidates(
+  candidates: Int32Array,
+  candidateScores: Float64Array,
+  count: number,
+  lo: number,
+  accept: Bitset | null,
+  reject: Bitset | null,
+): number {
+  let left = 0;
+  for (let i = 0; i < count; i++) {
+    const offset = candidates[i]!;
+    const doc = lo + offset;
+    if ((accept !== null && !accept.has(doc)) || reject?.has(doc)) continue;
+    candidates[left] = offset;
+    candidateScores[left++] = candidateScores[i]!;
+  }
+  return left;
 }

@@ -11,6 +11,7 @@ import { MaterialisedCursor } from "./materialised-cursor.js";
 import { PostingsCursor, type WindowCursor } from "./postings-cursor.js";
 import { type PruningCounters, searchSegment } from "./pruned-search.js";
 import { type ScoringPlan, scoringPlan } from "./scoring-plan.js";
+import { searchMemory } from "./search-memory.js";
 import { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
 import type { QueryField, SparseQuery } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
@@ -197,13 +198,22 @@ export class SparseSearcher {
       if (cursors.length === 0) continue;
       const given = accept?.[ord] ?? null;
       if (plan.required.length === 0 && plan.excluded.length === 0) {
-        searchSegment(cursors, segment.docCount, given, deleted, heap, ord, counters);
+        searchSegment(
+          cursors,
+          segment.docCount,
+          given,
+          deleted,
+          heap,
+          ord,
+          searchMemory(),
+          counters,
+        );
         continue;
       }
       const allowed = given === null ? Bitset.full(segment.docCount) : given.clone();
       if (deleted !== null) allowed.subtract(deleted);
       restrictToConditions(allowed, plan, segment, ord, this.#storedText);
-      searchSegment(cursors, segment.docCount, allowed, null, heap, ord, counters);
+      searchSegment(cursors, segment.docCount, allowed, null, heap, ord, searchMemory(), counters);
     }
     const isComplete = heap.size < heap.capacity;
     if (isComplete || !countTotal) return toHits(heap, heap.size, isComplete);
@@ -290,6 +300,14 @@ export class SparseSearcher {
   /** Cursors over the plan's terms that the segment has, in the plan's order. */
   #cursors(segment: SparseSegment, plan: ScoringPlan): WindowCursor[] {
     const { boosts } = this.#settings;
+    const memory = searchMemory();
+    const titleAddress = () => memory.lengthsAddress(segment.titleLengths, segment.maximumLength);
+    const allAddress = () => memory.lengthsAddress(segment.lengths, segment.maximumLength);
+    const usesTitles = plan.terms.some(({ field }) => field === "title");
+    // Copying lengths may move the memory or drop earlier copies: all of it before any cursor.
+    allAddress();
+    if (usesTitles) titleAddress();
+    memory.begin();
     const cursors: WindowCursor[] = [];
     for (const scoring of plan.terms) {
       const found = segment.find(scoring.term);
@@ -305,7 +323,18 @@ export class SparseSearcher {
       const bounds =
         list.df >= blockSize ? segment.blockBounds.of(list, segment.postings, factor) : null;
       const table = this.#tableOf(factor);
-      cursors.push(new PostingsCursor(list, segment.postings, lengths, table, weight, bounds));
+      cursors.push(
+        new PostingsCursor(
+          list,
+          segment.postings,
+          lengths,
+          table,
+          weight,
+          bounds,
+          memory,
+          field === "title" ? titleAddress() : allAddress(),
+        ),
+      );
     }
     return cursors;
   }

@@ -2,7 +2,7 @@ import { CorruptIndexError, IndexVersionError } from "../errors.js";
 import type { SectionSink, SectionSource } from "../store/sections.js";
 import { BlockBoundsCache } from "./block-bounds.js";
 import { type PostingColumns, PostingsReader, type TermPostings } from "./postings.js";
-import { TermDictionary, termBytes, uint32View } from "./term-dictionary.js";
+import { int32View, TermDictionary, termBytes, uint32View } from "./term-dictionary.js";
 
 const formatVersion = 1;
 
@@ -79,6 +79,7 @@ export class SparseSegment {
   #postings: PostingsReader | undefined;
   #lengths: Uint32Array | undefined;
   #titleLengths: Uint32Array | undefined;
+  #maximumLength = -1;
 
   constructor(source: SectionSource) {
     const meta = readMeta(source);
@@ -109,8 +110,8 @@ export class SparseSegment {
       const source = this.#source;
       this.#postings = new PostingsReader(
         source.load("sparse.postings"),
-        uint32View(source, "sparse.blocks"),
-        uint32View(source, "sparse.block-ends"),
+        int32View(source, "sparse.blocks"),
+        int32View(source, "sparse.block-ends"),
         source.has("sparse.bounds") ? source.load("sparse.bounds") : new Uint8Array(0),
       );
     }
@@ -129,6 +130,16 @@ export class SparseSegment {
       ? this.#lengthColumn("sparse.title-lengths")
       : new Uint32Array(this.docCount);
     return this.#titleLengths;
+  }
+
+  /** Greatest of `lengths`. */
+  get maximumLength(): number {
+    if (this.#maximumLength < 0) {
+      let maximum = 0;
+      for (const length of this.lengths) if (length > maximum) maximum = length;
+      this.#maximumLength = maximum;
+    }
+    return this.#maximumLength;
   }
 
   /** The term's lists, or null where no document of the segment has it. */

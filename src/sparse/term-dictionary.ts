@@ -184,6 +184,12 @@ export function uint32View(source: SectionSource, name: string): Uint32Array {
   return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
+/** A section as signed 32-bit words. */
+export function int32View(source: SectionSource, name: string): Int32Array {
+  const words = uint32View(source, name);
+  return new Int32Array(words.buffer, words.byteOffset, words.length);
+}
+
 /** TextDecoder refuses views of shared memory. */
 function copyIfShared(bytes: Uint8Array): Uint8Array {
   return bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;

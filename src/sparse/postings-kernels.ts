@@ -1,0 +1,364 @@
+import * as wasm from "../numeric/wasm-assembler.js";
+
+const { get, set, i32Const } = wasm;
+
+/*
+ * The inner loops of pruned search in WebAssembly with 128-bit registers, and what they read and
+ * write. `block-codec.ts` and `postings-cursor.ts` are their plain twins and give the same bits.
+ */
+
+/** Lengths whose K = k1 (1 - b + b length / average) is tabulated for the kernels. */
+export const kernelTableLengths = 2048;
+
+export interface PostingsKernels {
+  /** Unpacks the 128 documents of the block at `block` to `out`. Addresses are bytes. */
+  decodeDocs(block: number, previousDoc: number, out: number): void;
+  /** Unpacks its 128 term frequencies. */
+  decodeTfs(block: number, out: number): void;
+  /**
+   * For postings `at` .. `count` - 1 with document below `hi`:
+   *   scores[doc - lo] += weight (scale tf / (tf + K[length]) + floor), touched bit doc - lo set.
+   * Returns the first posting not read. `parameters`: five float64 k1, b, average, scale, floor,
+   * then the table of K; lengths beyond it are computed. `lengths` are uint16.
+   */
+  accumulate(
+    docs: number,
+    tfs: number,
+    at: number,
+    count: number,
+    lo: number,
+    hi: number,
+    weight: number,
+    lengths: number,
+    parameters: number,
+    scores: number,
+    touched: number,
+  ): number;
+  /**
+   * Empties the window: lists offsets and scores of touched documents with score >= needed, zeroes
+   * all touched scores and bits. Returns how many were listed.
+   */
+  select(
+    scores: number,
+    touched: number,
+    touchedEnd: number,
+    needed: number,
+    offsetsOut: number,
+    scoresOut: number,
+  ): number;
+}
+
+/** Unpacks 32 vectors of `width` bits from `source`; `use` consumes the one in `value`. */
+function unpackLoop(
+  local: {
+    readonly source: number;
+    readonly width: number;
+    readonly mask: number;
+    readonly bit: number;
+    readonly end: number;
+    readonly address: number;
+    readonly shift: number;
+    readonly value: number;
+  },
+  use: wasm.Code,
+): wasm.Code {
+  return wasm.many(
+    set(local.bit, i32Const(0)),
+    set(local.end, wasm.i32Mul(get(local.width), i32Const(32))),
+    // width 0 still means 32 vectors of zeros; count them by a step of 1 with an all-zero mask.
+    wasm.when(wasm.i32Eqz(get(local.width)), set(local.end, i32Const(32))),
+    set(
+      local.mask,
+      wasm.i32x4Splat(wasm.i32Sub(wasm.i32Shl(i32Const(1), get(local.width)), i32Const(1))),
+    ),
+    wasm.loop(
+      set(
+        local.address,
+        wasm.i32Add(
+          get(local.source),
+          wasm.i32Shl(wasm.i32ShrU(get(local.bit), i32Const(5)), i32Const(4)),
+        ),
+      ),
+      set(local.shift, wasm.i32And(get(local.bit), i32Const(31))),
+      set(local.value, wasm.i32x4ShrU(wasm.v128Load(get(local.address)), get(local.shift))),
+      wasm.when(
+        wasm.i32GtU(wasm.i32Add(get(local.shift), get(local.width)), i32Const(32)),
+        set(
+          local.value,
+          wasm.v128Or(
+            get(local.value),
+            wasm.i32x4Shl(
+              wasm.v128Load(get(local.address), 16),
+              wasm.i32Sub(i32Const(32), get(local.shift)),
+            ),
+          ),
+        ),
+      ),
+      set(local.value, wasm.v128And(get(local.value), get(local.mask))),
+      use,
+      set(
+        local.bit,
+        wasm.i32Add(
+          get(local.bit),
+          wasm.choose(wasm.i32, wasm.i32Eqz(get(local.width)), i32Const(1), get(local.width)),
+        ),
+      ),
+      wasm.leaveIf(0, wasm.i32LtU(get(local.bit), get(local.end))),
+    ),
+  );
+}
+
+function decodeDocs(): wasm.WasmFunction {
+  const [block, previous, out] = [0, 1, 2];
+  const [source, width, bit, end, address, shift] = [3, 4, 5, 6, 7, 8];
+  const [mask, value, carried] = [9, 10, 11];
+  const zero = wasm.v128Const(0);
+  const use = wasm.many(
+    // Gaps to documents: add 1 to each, sum up inside the vector, add the document before it.
+    set(value, wasm.i32x4Add(get(value), wasm.v128Const(1))),
+    set(value, wasm.i32x4Add(get(value), wasm.i32x4Shuffle(zero, get(value), [0, 4, 5, 6]))),
+    set(value, wasm.i32x4Add(get(value), wasm.i32x4Shuffle(zero, get(value), [0, 1, 4, 5]))),
+    set(value, wasm.i32x4Add(get(value), get(carried))),
+    set(carried, wasm.i32x4Shuffle(get(value), get(value), [3, 3, 3, 3])),
+    wasm.v128Store(get(out), get(value)),
+    set(out, wasm.i32Add(get(out), i32Const(16))),
+  );
+  return {
+    name: "decodeDocs",
+    parameters: [wasm.i32, wasm.i32, wasm.i32],
+    results: [],
+    locals: [
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.v128,
+      wasm.v128,
+      wasm.v128,
+    ],
+    body: wasm.many(
+      set(width, wasm.i32And(wasm.i32Load(get(block)), i32Const(0xff))),
+      set(source, wasm.i32Add(get(block), i32Const(4))),
+      set(carried, wasm.i32x4Splat(get(previous))),
+      unpackLoop({ source, width, mask, bit, end, address, shift, value }, use),
+    ),
+  };
+}
+
+function decodeTfs(): wasm.WasmFunction {
+  const [block, out] = [0, 1];
+  const [source, width, bit, end, address, shift, header, at] = [2, 3, 4, 5, 6, 7, 8, 9];
+  const [mask, value] = [10, 11];
+  const use = wasm.many(
+    wasm.v128Store(get(at), wasm.i32x4Add(get(value), wasm.v128Const(1))),
+    set(at, wasm.i32Add(get(at), i32Const(16))),
+  );
+  return {
+    name: "decodeTfs",
+    parameters: [wasm.i32, wasm.i32],
+    results: [],
+    locals: [
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.v128,
+      wasm.v128,
+    ],
+    body: wasm.many(
+      set(header, wasm.i32Load(get(block))),
+      set(width, wasm.i32And(wasm.i32ShrU(get(header), i32Const(8)), i32Const(0xff))),
+      set(
+        source,
+        wasm.i32Add(
+          wasm.i32Add(get(block), i32Const(4)),
+          wasm.i32Shl(wasm.i32And(get(header), i32Const(0xff)), i32Const(4)),
+        ),
+      ),
+      set(at, get(out)),
+      unpackLoop({ source, width, mask, bit, end, address, shift, value }, use),
+      // Exceptions: position in the high 7 bits, tf - 1 in the low 25.
+      set(source, wasm.i32Add(get(source), wasm.i32Shl(get(width), i32Const(4)))),
+      set(
+        end,
+        wasm.i32Add(
+          get(source),
+          wasm.i32Shl(
+            wasm.i32And(wasm.i32ShrU(get(header), i32Const(16)), i32Const(0xff)),
+            i32Const(2),
+          ),
+        ),
+      ),
+      wasm.block(
+        wasm.loop(
+          wasm.leaveIf(1, wasm.i32GeU(get(source), get(end))),
+          set(bit, wasm.i32Load(get(source))),
+          wasm.i32Store(
+            wasm.i32Add(get(out), wasm.i32Shl(wasm.i32ShrU(get(bit), i32Const(25)), i32Const(2))),
+            wasm.i32Add(wasm.i32And(get(bit), i32Const(0x1ffffff)), i32Const(1)),
+          ),
+          set(source, wasm.i32Add(get(source), i32Const(4))),
+          wasm.leave(0),
+        ),
+      ),
+    ),
+  };
+}
+
+function accumulate(): wasm.WasmFunction {
+  const [docs, tfs, at, count, lo, hi, weight] = [0, 1, 2, 3, 4, 5, 6];
+  const [lengths, parameters, scores, touched] = [7, 8, 9, 10];
+  const [doc, offset, address, length] = [11, 12, 13, 14];
+  const [tf, norm, scale, floor] = [15, 16, 17, 18];
+  const parameter = (index: number): wasm.Code => wasm.f64Load(get(parameters), 8 * index);
+  return {
+    name: "accumulate",
+    parameters: [
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.f64,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+      wasm.i32,
+    ],
+    results: [wasm.i32],
+    locals: [wasm.i32, wasm.i32, wasm.i32, wasm.i32, wasm.f64, wasm.f64, wasm.f64, wasm.f64],
+    body: wasm.many(
+      set(scale, parameter(3)),
+      set(floor, parameter(4)),
+      wasm.block(
+        wasm.loop(
+          wasm.leaveIf(1, wasm.i32GeU(get(at), get(count))),
+          set(address, wasm.i32Shl(get(at), i32Const(2))),
+          set(doc, wasm.i32Load(wasm.i32Add(get(docs), get(address)))),
+          wasm.leaveIf(1, wasm.i32GeU(get(doc), get(hi))),
+          set(tf, wasm.f64ConvertI32(wasm.i32Load(wasm.i32Add(get(tfs), get(address))))),
+          set(
+            length,
+            wasm.i32Load16u(wasm.i32Add(get(lengths), wasm.i32Shl(get(doc), i32Const(1)))),
+          ),
+          set(
+            norm,
+            wasm.choose(
+              wasm.f64,
+              wasm.i32LtU(get(length), i32Const(kernelTableLengths)),
+              wasm.f64Load(wasm.i32Add(get(parameters), wasm.i32Shl(get(length), i32Const(3))), 40),
+              // k1 ((1 - b) + b length / average), rounded as `TermFrequencyFactor.factor` rounds.
+              wasm.f64Mul(
+                parameter(0),
+                wasm.f64Add(
+                  wasm.f64Sub(wasm.f64Const(1), parameter(1)),
+                  wasm.f64Div(
+                    wasm.f64Mul(parameter(1), wasm.f64ConvertI32(get(length))),
+                    parameter(2),
+                  ),
+                ),
+              ),
+            ),
+          ),
+          set(offset, wasm.i32Sub(get(doc), get(lo))),
+          set(address, wasm.i32Add(get(scores), wasm.i32Shl(get(offset), i32Const(3)))),
+          wasm.f64Store(
+            get(address),
+            wasm.f64Add(
+              wasm.f64Load(get(address)),
+              wasm.f64Mul(
+                get(weight),
+                wasm.f64Add(
+                  wasm.f64Mul(get(scale), wasm.f64Div(get(tf), wasm.f64Add(get(tf), get(norm)))),
+                  get(floor),
+                ),
+              ),
+            ),
+          ),
+          set(
+            address,
+            wasm.i32Add(
+              get(touched),
+              wasm.i32Shl(wasm.i32ShrU(get(offset), i32Const(5)), i32Const(2)),
+            ),
+          ),
+          wasm.i32Store(
+            get(address),
+            wasm.i32Or(wasm.i32Load(get(address)), wasm.i32Shl(i32Const(1), get(offset))),
+          ),
+          set(at, wasm.i32Add(get(at), i32Const(1))),
+          wasm.leave(0),
+        ),
+      ),
+      get(at),
+    ),
+  };
+}
+
+function select(): wasm.WasmFunction {
+  const [scores, touched, touchedEnd, needed, offsetsOut, scoresOut] = [0, 1, 2, 3, 4, 5];
+  const [bits, base, offset, address, count] = [6, 7, 8, 9, 10];
+  const score = 11;
+  return {
+    name: "select",
+    parameters: [wasm.i32, wasm.i32, wasm.i32, wasm.f64, wasm.i32, wasm.i32],
+    results: [wasm.i32],
+    locals: [wasm.i32, wasm.i32, wasm.i32, wasm.i32, wasm.i32, wasm.f64],
+    body: wasm.many(
+      wasm.block(
+        wasm.loop(
+          wasm.leaveIf(1, wasm.i32GeU(get(touched), get(touchedEnd))),
+          set(bits, wasm.i32Load(get(touched))),
+          wasm.when(
+            get(bits),
+            wasm.many(
+              wasm.i32Store(get(touched), i32Const(0)),
+              wasm.loop(
+                set(offset, wasm.i32Add(get(base), wasm.i32Ctz(get(bits)))),
+                set(bits, wasm.i32And(get(bits), wasm.i32Sub(get(bits), i32Const(1)))),
+                set(address, wasm.i32Add(get(scores), wasm.i32Shl(get(offset), i32Const(3)))),
+                set(score, wasm.f64Load(get(address))),
+                wasm.f64Store(get(address), wasm.f64Const(0)),
+                wasm.when(
+                  wasm.f64Ge(get(score), get(needed)),
+                  wasm.many(
+                    wasm.i32Store(
+                      wasm.i32Add(get(offsetsOut), wasm.i32Shl(get(count), i32Const(2))),
+                      get(offset),
+                    ),
+                    wasm.f64Store(
+                      wasm.i32Add(get(scoresOut), wasm.i32Shl(get(count), i32Const(3))),
+                      get(score),
+                    ),
+                    set(count, wasm.i32Add(get(count), i32Const(1))),
+                  ),
+                ),
+                wasm.leaveIf(0, get(bits)),
+              ),
+            ),
+          ),
+          set(touched, wasm.i32Add(get(touched), i32Const(4))),
+          set(base, wasm.i32Add(get(base), i32Const(32))),
+          wasm.leave(0),
+        ),
+      ),
+      get(count),
+    ),
+  };
+}
+
+/** Compiles the kernels over `memory`. */
+export function compileKernels(memory: WebAssembly.Memory): PostingsKernels {
+  const bytes = wasm.assemble([decodeDocs(), decodeTfs(), accumulate(), select()]);
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+    env: { memory },
+  });
+  return instance.exports as unknown as PostingsKernels;
+}
