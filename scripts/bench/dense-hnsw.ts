@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { ApproximateSearcher } from "../../src/dense/approximate-searcher.js";
-import { HnswIndex } from "../../src/dense/hnsw-index.js";
+import { DenseSearcher } from "../../src/dense/dense-searcher.js";
+import { buildHnswGraph } from "../../src/dense/hnsw-index.js";
 import { openVectors, writeVectors } from "../../src/dense/vectors.js";
 import type { DocId } from "../../src/run/ranking.js";
 import { MemorySections } from "../../src/store/memory-sections.js";
@@ -33,17 +33,16 @@ async function cpu<T>(work: () => Promise<T>): Promise<{ result: T; ms: number; 
   return { result, ms: (user + system) / 1000, wallMs: performance.now() - start };
 }
 
-const options = { fingerprint: "bench", m, efConstruction, seed };
-const build = await cpu(() => HnswIndex.build(vectors, path.join(directory, "g.hnsw"), options));
+const build = await cpu(() => buildHnswGraph(vectors, { m, efConstruction, seed }));
 console.log(`${docs} x ${dimension}, m ${m}, efConstruction ${efConstruction}`);
 console.log(`braid: build ${(build.ms / 1000).toFixed(1)} s CPU`);
 const graph = build.result;
-const searcher = new ApproximateSearcher([{ vectors, names, deleted: null, graph }]);
-const exact = queries.map((query) => searcher.exact.search(query, { depth: 10 }));
+const searcher = new DenseSearcher([{ vectors, names, deleted: null, graph }]);
+const exact = queries.map((query) => searcher.search(query, { depth: 10, exact: true }));
 for (const ef of [20, 50, 100, 200]) {
   const run = async () => {
     const answers = [];
-    for (const query of queries) answers.push(await searcher.search(query, { depth: 10, ef }));
+    for (const query of queries) answers.push(searcher.search(query, { depth: 10, ef }));
     return answers;
   };
   await run();
@@ -58,10 +57,9 @@ for (const ef of [20, 50, 100, 200]) {
   );
 }
 const scan = await cpu(async () =>
-  queries.map((query) => searcher.exact.search(query, { depth: 10 })),
+  queries.map((query) => searcher.search(query, { depth: 10, exact: true })),
 );
 console.log(`braid exact scan: ${(scan.ms / queryCount).toFixed(3)} ms CPU a query`);
-await graph.close();
 
 const python = process.env["BRAID_PEERS_PYTHON"];
 if (python === undefined) {

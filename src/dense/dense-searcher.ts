@@ -4,8 +4,9 @@ import type { DocNames, LegHits } from "../run/doc-names.js";
 import { compareDocIds } from "../run/ranking.js";
 import { BestDocuments } from "./best-documents.js";
 import { dotProduct } from "./dot-product.js";
+import { type HnswGraph, HnswSearch } from "./hnsw-graph.js";
 import { type QuantizedRows, rowsPerRescoring } from "./quantized-rows.js";
-import { type Candidates, collectCandidates, ScoreFloor } from "./quantized-search.js";
+import { Candidates, collectCandidates, offerLowerBound, ScoreFloor } from "./quantized-search.js";
 import { rowsOf, type VectorSegment } from "./vectors.js";
 
 /** One segment of a snapshot as the dense leg sees it. */
@@ -14,6 +15,8 @@ export interface DenseSegment {
   readonly names: DocNames;
   /** Documents that are no longer there; null where all are. */
   readonly deleted: Bitset | null;
+  /** Graph over the rows, where the segment has one: large ones are searched through it. */
+  readonly graph?: HnswGraph | null;
 }
 
 export interface DenseSearchOptions {
@@ -21,12 +24,23 @@ export interface DenseSearchOptions {
   readonly depth: number;
   /** Documents that may be hits, one set per segment (null: all of it); without it all may. */
   readonly accept?: readonly (Bitset | null)[] | undefined;
+  /** Leaves graphs aside, so that the result is exact. Default false. */
+  readonly exact?: boolean | undefined;
+  /** Rows that a graph keeps while it searches, at least `depth`. Default {@link defaultEf}. */
+  readonly ef?: number | undefined;
+}
+
+/** Rows kept by a graph search for a depth: recall@depth is then about .99 and more (measured). */
+export function defaultEf(depth: number): number {
+  return Math.ceil(depth * 1.5) + 64;
 }
 
 /**
  * Dense leg over one snapshot: the `depth` documents whose vectors have the largest inner product
- * with the query's, exactly, best first, ties by docId descending.
+ * with the query's, best first, ties by docId descending; exactly, but for segments with a graph.
  *
+ * - A graph only names candidates: scores are the exact ones and ties follow the rule. It is used where
+ *   it reads less than the scan would: not where a filter leaves few documents, or depth is large.
  * - Cosine models have vectors of length 1; rounding past 1 is clamped to [-1, 1].
  * - A document with several vectors (passages) scores by its best one.
  * - Every document has a vector, so documents without text can be hits too.
@@ -65,7 +79,8 @@ export class DenseSearcher {
    * @throws {EncoderMismatchError} the vector has another dimension than the collection
    * @throws {InputError} depth, accept or the vector is not usable
    */
-  search(queryVector: Float32Array, { depth, accept }: DenseSearchOptions): LegHits {
+  search(queryVector: Float32Array, options: DenseSearchOptions): LegHits {
+    const { depth, accept, exact = false, ef = defaultEf(depth) } = options;
     this.#checkQuery(queryVector);
     if (!Number.isInteger(depth) || depth < 0) {
       throw new InputError(`depth must be an integer >= 0, got ${depth}`, {
@@ -83,7 +98,7 @@ export class DenseSearcher {
     const floor = new ScoreFloor(depth);
     // All scans come before the first exact score, so that the floor is as high as it gets.
     const found = this.#segments.map((segment, segmentOrd) =>
-      scanOf(segment, queryVector, depth, accept?.[segmentOrd] ?? null, floor),
+      scanOf(segment, queryVector, depth, exact ? null : ef, accept?.[segmentOrd] ?? null, floor),
     );
     for (const [segmentOrd, best] of found.entries()) {
       for (const { docOrd, score } of best().sorted()) hits.push({ segmentOrd, docOrd, score });
@@ -124,7 +139,10 @@ export class DenseSearcher {
         { expected: dimension, got: queryVector.length },
       );
     }
-    if (!queryVector.every(Number.isFinite)) {
+    // Half the cost of a graph search if asked value by value through a callback.
+    let finite = true;
+    for (let i = 0; i < queryVector.length; i++) finite &&= Number.isFinite(queryVector[i]);
+    if (!finite) {
       throw new InputError("a query vector must be finite, got NaN or infinity", {
         field: "queryVector",
       });
@@ -140,6 +158,9 @@ export class DenseSearcher {
   }
 }
 
+/** Searches keep a mark per row, so one is kept for each graph for as long as the graph is. */
+const graphSearches = new WeakMap<HnswGraph, HnswSearch>();
+
 interface Hit {
   readonly segmentOrd: number;
   readonly docOrd: number;
@@ -147,13 +168,17 @@ interface Hit {
 }
 
 /**
- * Scans a segment in the cheaper way and leaves the exact scores for later: all rows in int8, or, where
- * the filter leaves few documents or nearly all are asked for, the plain loop over these.
+ * Looks over a segment in the cheapest way and leaves the exact scores for later: by the plain loop where
+ * few documents are allowed or nearly all are asked for, through its graph, or by scanning all rows
+ * in int8.
+ *
+ * @param ef rows kept by a graph search; null: no graph
  */
 function scanOf(
   segment: DenseSegment,
   queryVector: Float32Array,
   depth: number,
+  ef: number | null,
   accept: Bitset | null,
   floor: ScoreFloor,
 ): () => BestDocuments {
@@ -162,13 +187,72 @@ function scanOf(
   const plain = allowed <= depth || depth === 0 || allowed * plainCost < vectors.docCount;
   const rows = plain ? null : vectors.quantized;
   if (rows === null) return () => scanSegment(segment, queryVector, depth, accept);
-  const { owners } = vectors;
-  const clamped = vectors.similarity === "cosine";
-  const scan = { rows, owners, query: queryVector, deleted, accept, clamped };
+  const nearby =
+    ef === null ? null : searchGraph(segment, rows, queryVector, depth, ef, accept, allowed, floor);
+  if (nearby !== null) return () => rescore(segment, queryVector, rows, nearby, depth, floor);
+  const { owners, similarity } = vectors;
+  const scan = { rows, owners, query: queryVector, deleted, accept, similarity };
   const candidates = collectCandidates(scan, floor);
   return () => rescore(segment, queryVector, rows, candidates, depth, floor);
 }
 
+/**
+ * Documents that the segment's graph finds near the query, at least `depth` allowed ones; null where
+ * there is no graph or it is no help. Where a filter or deletions leave too few of those found, more
+ * are asked for.
+ */
+function searchGraph(
+  { vectors, deleted, graph }: DenseSegment,
+  rows: QuantizedRows,
+  queryVector: Float32Array,
+  depth: number,
+  ef: number,
+  accept: Bitset | null,
+  accepted: number,
+  floor: ScoreFloor,
+): Candidates | null {
+  if (graph == null) return null;
+  const { docCount, rowCount, owners } = vectors;
+  const allowed = accepted - (deleted?.count() ?? 0);
+  if (allowed < docCount * lowestPassRate) return null;
+  let search = graphSearches.get(graph);
+  if (search === undefined) {
+    search = new HnswSearch(graph, rows);
+    graphSearches.set(graph, search);
+  }
+  let count = Math.ceil(Math.max(depth, ef) * (rowCount / Math.max(1, allowed)));
+  for (; count * graphCost < rowCount; count *= 2) {
+    const lowerBounds: number[] = [];
+    const candidates = new Candidates();
+    const { rows: found, scores } = search.search(queryVector, count);
+    const { step, errorFactor, margin } = rows.prepare(queryVector);
+    const docs = new Set<number>();
+    for (let i = 0; i < found.length; i++) {
+      const row = found[i]!; // i < length of both columns
+      const docOrd = owners === null ? row : owners[row]!; // row < rowCount
+      if (deleted?.has(docOrd) || accept?.has(docOrd) === false) continue;
+      if (owners === null) {
+        const reach = rows.errors[row]! * errorFactor + margin;
+        candidates.add(docOrd, scores[i]! * step + reach);
+        lowerBounds.push(scores[i]! * step - reach);
+      } else if (!docs.has(docOrd)) {
+        // Another of its vectors may score more, so nothing is known of its bounds.
+        docs.add(docOrd);
+        candidates.add(docOrd, Number.POSITIVE_INFINITY);
+      }
+    }
+    if (candidates.count >= depth) {
+      for (const bound of lowerBounds) offerLowerBound(floor, bound, vectors);
+      return candidates;
+    }
+  }
+  return null;
+}
+
+/** One row kept by a graph search, in units of one int8 row of the scan (measured). */
+const graphCost = 40;
+/** Under this share of allowed documents a graph search throws away most of what it finds. */
+const lowestPassRate = 0.25;
 /** Exact score of one document by the plain loop, in units of one int8 row of the scan (measured). */
 const plainCost = 16;
 

@@ -1,120 +1,61 @@
-import {
-  createReadStream,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import type { Worker } from "node:worker_threads";
-import { crc32 } from "node:zlib";
-import {
-  CorruptIndexError,
-  FeatureUnavailableError,
-  IndexVersionError,
-  InputError,
-  ModelFailedError,
-  StorageError,
-} from "../errors.js";
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { FeatureUnavailableError, InputError, ModelFailedError } from "../errors.js";
 import { startThread } from "../inference/start-thread.js";
 import type { Similarity } from "./encoder.js";
+import type { HnswGraph, HnswLayer, HnswSettings } from "./hnsw-graph.js";
 import type { VectorSegment } from "./vectors.js";
 
 /*
  * Guard around hnswlib-node, the only file that names it. The library aborts or crashes the process on
- * what it does not expect, so nothing unchecked reaches it: an index file is compared with a header
- * beside it (<file>.json: shape, parameters, what it was built from, length, checksum) before it is
- * read; vectors are finite and of the right dimension; labels are row numbers; no filter callbacks are
- * used. Building and searching run in a thread of their own, since every call of the library blocks.
+ * what it does not expect, so little reaches it: it builds a graph from checked vectors in a thread of
+ * its own, with row numbers for labels; the graph is taken out of the file it saves, and searched by
+ * this package (hnsw-graph.ts). The library never reads a file, is never given a filter, and is not
+ * needed to search.
  */
 
-/** Shape of the graph. The same vectors, parameters and seed give the same graph. */
-export interface HnswParameters {
-  /** Links per node and layer (twice that at the bottom). Default 16. */
+export interface HnswBuildOptions {
+  /** Links per node and layer (twice that in layer 0), 2 to 200. Default 16. */
   readonly m?: number;
   /** Candidates kept while a node is inserted. Default 200. */
   readonly efConstruction?: number;
   /** Seed of the random layer heights. Default 100. */
   readonly seed?: number;
-}
-
-export interface HnswBuildOptions extends HnswParameters {
-  /** What the vectors are (encoder and segment); an index opened for another one is refused. */
-  readonly fingerprint: string;
   /** Rows inserted so far, about once a second. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Ends the build; the file is not written. */
+  /** Ends the build. */
   readonly signal?: AbortSignal;
 }
 
-/** `<file>.json` beside an index file. */
-export interface HnswHeader {
-  readonly format: "braid-hnsw";
-  readonly version: 1;
-  readonly fingerprint: string;
+/** What the building thread is started with. */
+export interface HnswBuildSetup {
+  readonly values: Float32Array;
   readonly dimension: number;
-  readonly rowCount: number;
   readonly similarity: Similarity;
-  readonly m: number;
-  readonly efConstruction: number;
-  readonly seed: number;
-  readonly byteLength: number;
-  readonly crc32: number;
+  readonly settings: HnswSettings;
+  /** Directory of its own, removed afterwards. */
+  readonly scratch: string;
 }
 
-/** What the thread is started with. */
-export type HnswThreadSetup =
-  | {
-      readonly action: "build";
-      readonly file: string;
-      readonly values: Float32Array;
-      readonly dimension: number;
-      readonly similarity: Similarity;
-      readonly m: number;
-      readonly efConstruction: number;
-      readonly seed: number;
-    }
-  | { readonly action: "open"; readonly file: string; readonly header: HnswHeader };
-
-export interface HnswRequest {
-  readonly requestId: number;
-  readonly query: Float32Array;
-  readonly count: number;
-  readonly ef: number;
-}
-
-export type HnswReply =
+export type HnswBuildReply =
   | { readonly type: "progress"; readonly done: number }
-  | { readonly type: "ready" }
-  | { readonly type: "unavailable" | "fault"; readonly message: string }
-  | { readonly type: "rows"; readonly requestId: number; readonly rows: Uint32Array }
-  | { readonly type: "failed"; readonly requestId: number; readonly message: string };
+  | { readonly type: "unavailable"; readonly message: string }
+  | { readonly type: "done"; readonly graph: HnswGraph };
 
 /** The part of hnswlib-node that is used. */
-interface NativeGraph {
-  initIndex(maxElements: number, m: number, efConstruction: number, randomSeed: number): void;
-  readIndexSync(file: string): void;
-  writeIndexSync(file: string): void;
-  addPoint(point: number[], label: number): void;
-  setEf(ef: number): void;
-  searchKnn(query: number[], count: number): { readonly neighbors: number[] };
-  getCurrentCount(): number;
-}
-
 interface NativeLibrary {
-  readonly HierarchicalNSW: new (space: "ip" | "l2", dimension: number) => NativeGraph;
-}
-
-async function loadLibrary(): Promise<NativeLibrary> {
-  // A CommonJS module whose exports only exist at run time: they are all on the default export.
-  const { default: library } = (await import("hnswlib-node")) as unknown as {
-    readonly default: NativeLibrary;
+  readonly HierarchicalNSW: new (
+    space: "ip" | "l2",
+    dimension: number,
+  ) => {
+    initIndex(maxElements: number, m: number, efConstruction: number, randomSeed: number): void;
+    addPoint(point: number[], label: number): void;
+    writeIndexSync(file: string): void;
   };
-  return library;
 }
 
-/** Whether this installation can build and use graphs, and if not, why. */
+/** Whether this installation can build graphs, and if not, why. */
 export type HnswAvailability =
   | { readonly available: true }
   | { readonly available: false; readonly reason: string };
@@ -125,341 +66,210 @@ export async function hnswAvailability(): Promise<HnswAvailability> {
     await loadLibrary();
     return { available: true };
   } catch (error) {
-    const [reason = "unknown"] = String(error).split("\n", 1);
-    return { available: false, reason };
+    return { available: false, reason: firstLine(error) };
   }
 }
 
 /**
- * A graph over the rows of one segment, in a thread that holds a copy of the vectors.
+ * Builds a graph over the rows of a segment in a thread. Dot product is built as Euclidean distance
+ * with one more dimension that makes all vectors equally long.
  *
- * @see Malkov, Yashunin, TPAMI 2020, arXiv:1603.09320
+ * @throws {FeatureUnavailableError} hnswlib-node is not installed or does not run here
+ * @throws {InputError} no vectors, or settings out of range
+ * @throws {ModelFailedError} the thread was lost
+ * @see Malkov, Yashunin, TPAMI 2020, arXiv:1603.09320; Bachrach et al., RecSys 2014 (inner product
+ *   as distance)
  */
-export class HnswIndex {
-  readonly header: HnswHeader;
-  readonly #thread: Worker;
-  readonly #waiting = new Map<
-    number,
-    { resolve: (rows: Uint32Array) => void; reject: (error: Error) => void }
-  >();
-  #nextRequestId = 1;
-  #lost: Error | null = null;
-
-  private constructor(header: HnswHeader, thread: Worker) {
-    this.header = header;
-    this.#thread = thread;
-    thread.on("message", (reply: HnswReply) => this.#receive(reply));
-    thread.on("error", (cause) => this.#lose(String(cause)));
-    thread.on("exit", (code) => this.#lose(`exit status ${code}`));
-    thread.unref();
+export async function buildHnswGraph(
+  vectors: VectorSegment,
+  options: HnswBuildOptions = {},
+): Promise<HnswGraph> {
+  const { m = 16, efConstruction = 200, seed = 100, onProgress, signal } = options;
+  for (const [field, value, low, high] of [
+    ["m", m, 2, 200],
+    ["efConstruction", efConstruction, 1, 100_000],
+    ["seed", seed, 0, 2 ** 31 - 1],
+    ["rowCount", vectors.rowCount, 1, 2 ** 31 - 1],
+  ] as const) {
+    if (Number.isInteger(value) && value >= low && value <= high) continue;
+    throw new InputError(`${field} must be an integer from ${low} to ${high}, got ${value}`, {
+      field,
+      value,
+    });
   }
-
-  /**
-   * Builds a graph in a thread, writes it to `file` with its header and keeps it open. Dot product is
-   * searched as Euclidean distance with one more dimension that makes all vectors equally long.
-   *
-   * @throws {FeatureUnavailableError} hnswlib-node is not installed or does not run here
-   * @throws {InputError} no vectors, or parameters out of range
-   * @throws {StorageError} the file cannot be written
-   * @see Bachrach et al., RecSys 2014 (inner product as distance)
-   */
-  static async build(
-    vectors: VectorSegment,
-    file: string,
-    options: HnswBuildOptions,
-  ): Promise<HnswIndex> {
-    const { m = 16, efConstruction = 200, seed = 100 } = options;
-    for (const [field, value, low, high] of [
-      ["m", m, 2, 200],
-      ["efConstruction", efConstruction, 1, 100_000],
-      ["seed", seed, 0, 2 ** 31 - 1],
-      ["rowCount", vectors.rowCount, 1, 2 ** 31 - 1],
-    ] as const) {
-      if (Number.isInteger(value) && value >= low && value <= high) continue;
-      throw new InputError(`${field} must be an integer from ${low} to ${high}, got ${value}`, {
-        field,
-        value,
+  signal?.throwIfAborted();
+  const { dimension, similarity, rowCount, values } = vectors;
+  const settings = { m, efConstruction, seed };
+  const scratch = mkdtempSync(path.join(os.tmpdir(), "braid-hnsw-"));
+  const setup: HnswBuildSetup = { values, dimension, similarity, settings, scratch };
+  const thread = startThread("./hnsw-thread", import.meta.url, {
+    workerData: setup,
+    name: "braid hnsw",
+  });
+  let onAbort: (() => void) | undefined;
+  try {
+    return await new Promise<HnswGraph>((resolve, reject) => {
+      onAbort = () => reject(signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      thread.on("error", reject);
+      thread.on("exit", (code) =>
+        reject(new ModelFailedError(`the thread building a graph ended with status ${code}`)),
+      );
+      thread.on("message", (reply: HnswBuildReply) => {
+        if (reply.type === "progress") onProgress?.(reply.done, rowCount);
+        else if (reply.type === "done") resolve(reply.graph);
+        else {
+          reject(
+            new FeatureUnavailableError(
+              `hnswlib-node cannot be used here (${reply.message}): exact search serves instead; npm rebuild hnswlib-node builds it where there is a C++ compiler`,
+              { package: "hnswlib-node" },
+            ),
+          );
+        }
       });
-    }
-    const { dimension, similarity, rowCount, values } = vectors;
-    const partial = `${file}.partial`;
-    const setup: HnswThreadSetup = {
-      action: "build",
-      file: partial,
-      values,
-      dimension,
-      similarity,
-      m,
-      efConstruction,
-      seed,
-    };
-    const thread = await startHnswThread(setup, options.signal, (done) =>
-      options.onProgress?.(done, rowCount),
-    ).catch((error: unknown) => {
-      rmSync(partial, { force: true });
-      throw error;
     });
-    try {
-      const { byteLength, crc } = await checksumOf(partial);
-      const header: HnswHeader = {
-        format: "braid-hnsw",
-        version: 1,
-        fingerprint: options.fingerprint,
-        dimension,
-        rowCount,
-        similarity,
-        m,
-        efConstruction,
-        seed,
-        byteLength,
-        crc32: crc,
-      };
-      // Without its header the file is not read, so a stop between these steps leaves no index.
-      rmSync(headerFile(file), { force: true });
-      renameSync(partial, file);
-      writeFileSync(`${headerFile(file)}.partial`, JSON.stringify(header));
-      renameSync(`${headerFile(file)}.partial`, headerFile(file));
-      return new HnswIndex(header, thread);
-    } catch (cause) {
-      await thread.terminate();
-      rmSync(partial, { force: true });
-      throw new StorageError(`could not write ${file}: ${String(cause)}`, { file }, { cause });
-    }
-  }
-
-  /**
-   * Opens a graph that {@link build} wrote, after checking that it is whole and of these vectors.
-   *
-   * @returns null where there is no such file
-   * @throws {CorruptIndexError} file and header do not fit each other: build it again
-   * @throws {IndexVersionError} built from other vectors or in another format: build it again
-   * @throws {FeatureUnavailableError} hnswlib-node is not installed or does not run here
-   */
-  static async open(
-    vectors: VectorSegment,
-    file: string,
-    fingerprint: string,
-  ): Promise<HnswIndex | null> {
-    if (!existsSync(file) || !existsSync(headerFile(file))) return null;
-    const header = parseHeader(file);
-    const { dimension, rowCount, similarity } = vectors;
-    if (
-      header.fingerprint !== fingerprint ||
-      header.dimension !== dimension ||
-      header.rowCount !== rowCount ||
-      header.similarity !== similarity
-    ) {
-      throw new IndexVersionError(
-        `${file} is a graph of ${header.rowCount} x ${header.dimension} vectors of ${header.fingerprint}, wanted ${rowCount} x ${dimension} of ${fingerprint}: build it again`,
-        { file, expected: fingerprint, got: header.fingerprint },
-      );
-    }
-    const { byteLength, crc } = await checksumOf(file);
-    if (byteLength !== header.byteLength || crc !== header.crc32) {
-      throw new CorruptIndexError(
-        `${file} is damaged (${byteLength} bytes, checksum ${crc.toString(16)}; expected ${header.byteLength}, ${header.crc32.toString(16)}): delete it, exact search serves meanwhile`,
-        { file, expectedBytes: header.byteLength, gotBytes: byteLength },
-      );
-    }
-    const thread = await startHnswThread({ action: "open", file, header });
-    return new HnswIndex(header, thread);
-  }
-
-  /**
-   * Rows near a query, about the nearest `count`, nearest first as the graph sees it.
-   *
-   * @param query `[dimension]`, finite
-   * @param ef candidates kept during the search; more is slower and nearer to exact
-   * @throws {InputError} the query does not fit
-   * @throws {ModelFailedError} the thread was lost
-   */
-  search(query: Float32Array, count: number, ef: number): Promise<Uint32Array> {
-    const { dimension, rowCount } = this.header;
-    if (query.length !== dimension || !query.every(Number.isFinite)) {
-      throw new InputError(
-        `expected a finite query of dimension ${dimension}, got ${query.length}`,
-        {
-          expected: dimension,
-          got: query.length,
-        },
-      );
-    }
-    if (this.#lost !== null) throw this.#lost;
-    const wanted = Math.min(Math.max(1, Math.floor(count)), rowCount);
-    const requestId = this.#nextRequestId++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(requestId, { resolve, reject });
-      this.#thread.ref();
-      const request: HnswRequest = {
-        requestId,
-        query,
-        count: wanted,
-        ef: Math.min(Math.max(wanted, Math.floor(ef)), rowCount),
-      };
-      this.#thread.postMessage(request);
-    });
-  }
-
-  async close(): Promise<void> {
-    this.#lost ??= new ModelFailedError("the graph was closed");
-    for (const { reject } of this.#waiting.values()) reject(this.#lost);
-    this.#waiting.clear();
-    await this.#thread.terminate();
-  }
-
-  #receive(reply: HnswReply): void {
-    if (reply.type !== "rows" && reply.type !== "failed") return;
-    const waiting = this.#waiting.get(reply.requestId);
-    this.#waiting.delete(reply.requestId);
-    if (this.#waiting.size === 0) this.#thread.unref();
-    if (reply.type === "rows") waiting?.resolve(reply.rows);
-    else waiting?.reject(new ModelFailedError(`graph search failed: ${reply.message}`));
-  }
-
-  #lose(what: string): void {
-    this.#lost ??= new ModelFailedError(`the graph's thread ended unexpectedly (${what})`);
-    for (const { reject } of this.#waiting.values()) reject(this.#lost);
-    this.#waiting.clear();
+  } finally {
+    if (onAbort) signal?.removeEventListener("abort", onAbort);
+    await thread.terminate();
+    rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** Removes a graph and its header; missing files are no error. */
-export function removeHnswFiles(file: string): void {
-  rmSync(headerFile(file), { force: true });
-  rmSync(file, { force: true });
-}
-
-/**
- * The thread's side: builds or reads the graph, then answers searches.
- *
- * @param report called with what the main thread should know
- * @returns answers one search
- */
-export async function runHnsw(
-  setup: HnswThreadSetup,
-  report: (reply: HnswReply) => void,
-): Promise<((request: HnswRequest) => Uint32Array) | null> {
+/** The thread's side of {@link buildHnswGraph}. */
+export async function runHnswBuild(
+  setup: HnswBuildSetup,
+  report: (reply: HnswBuildReply) => void,
+): Promise<void> {
   let library: NativeLibrary;
   try {
     library = await loadLibrary();
   } catch (error) {
-    report({ type: "unavailable", message: String(error).split("\n", 1)[0] ?? "" });
-    return null;
+    report({ type: "unavailable", message: firstLine(error) });
+    return;
   }
-  const { dimension, similarity } = setup.action === "build" ? setup : setup.header;
-  const extra = similarity === "dot" ? 1 : 0;
-  const graph = new library.HierarchicalNSW(similarity === "dot" ? "l2" : "ip", dimension + extra);
-  if (setup.action === "build") {
-    const { values, m, efConstruction, seed, file } = setup;
-    const rowCount = values.length / dimension;
-    graph.initIndex(rowCount, m, efConstruction, seed);
-    const longest = extra === 0 ? 0 : longestSquared(values, dimension);
-    let reported = performance.now();
-    for (let row = 0; row < rowCount; row++) {
-      const point = Array.from(values.subarray(row * dimension, (row + 1) * dimension));
-      if (extra === 1) point.push(Math.sqrt(Math.max(0, longest - squaredLength(point))));
-      graph.addPoint(point, row);
-      if (performance.now() - reported > 1000) {
-        reported = performance.now();
-        report({ type: "progress", done: row + 1 });
-      }
-    }
-    graph.writeIndexSync(file);
-    report({ type: "progress", done: rowCount });
-  } else {
-    graph.readIndexSync(setup.file);
-    const count = graph.getCurrentCount();
-    if (count !== setup.header.rowCount) {
-      report({ type: "fault", message: `${count} nodes instead of ${setup.header.rowCount}` });
-      return null;
+  const { values, dimension, similarity, settings, scratch } = setup;
+  const rowCount = values.length / dimension;
+  const lengthened = similarity === "dot";
+  const native = new library.HierarchicalNSW(
+    lengthened ? "l2" : "ip",
+    dimension + (lengthened ? 1 : 0),
+  );
+  native.initIndex(rowCount, settings.m, settings.efConstruction, settings.seed);
+  const longest = lengthened ? longestSquared(values, dimension) : 0;
+  let reported = performance.now();
+  for (let row = 0; row < rowCount; row++) {
+    const point = Array.from(values.subarray(row * dimension, (row + 1) * dimension));
+    if (lengthened) point.push(Math.sqrt(Math.max(0, longest - squaredLength(point))));
+    native.addPoint(point, row);
+    if (performance.now() - reported > 1000) {
+      reported = performance.now();
+      report({ type: "progress", done: row + 1 });
     }
   }
-  report({ type: "ready" });
-  return ({ query, count, ef }) => {
-    const point = Array.from(query);
-    if (extra === 1) point.push(0);
-    graph.setEf(ef);
-    return Uint32Array.from(graph.searchKnn(point, count).neighbors);
-  };
+  const file = path.join(scratch, "graph.bin");
+  native.writeIndexSync(file);
+  report({ type: "done", graph: readSavedGraph(file, rowCount, settings) });
 }
 
-function startHnswThread(
-  setup: HnswThreadSetup,
-  signal?: AbortSignal,
-  onProgress?: (done: number) => void,
-): Promise<Worker> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) throw signal.reason;
-    const thread = startThread("./hnsw-thread", import.meta.url, {
-      workerData: setup,
-      name: "braid hnsw",
-    });
-    const fail = (error: unknown): void => {
-      signal?.removeEventListener("abort", onAbort);
-      // What the thread has begun to write must not appear after the caller has cleaned up.
-      void thread.terminate().then(() => reject(error));
-    };
-    const onAbort = (): void => fail(signal?.reason);
-    const onExit = (code: number): void =>
-      fail(
-        new ModelFailedError(`the graph's thread ended with status ${code} before it was ready`),
-      );
-    signal?.addEventListener("abort", onAbort, { once: true });
-    thread.once("error", fail);
-    thread.once("exit", onExit);
-    thread.on("message", function onMessage(reply: HnswReply) {
-      if (reply.type === "progress") onProgress?.(reply.done);
-      if (reply.type === "unavailable") {
-        fail(
-          new FeatureUnavailableError(
-            `hnswlib-node cannot be used here (${reply.message}): exact search serves instead; npm rebuild hnswlib-node builds it where there is a C++ compiler`,
-            { package: "hnswlib-node" },
-          ),
-        );
-      }
-      if (reply.type === "fault") fail(new CorruptIndexError(`graph file: ${reply.message}`));
-      if (reply.type !== "ready") return;
-      signal?.removeEventListener("abort", onAbort);
-      thread.off("message", onMessage);
-      thread.off("error", fail);
-      thread.off("exit", onExit);
-      resolve(thread);
-    });
-  });
-}
-
-function parseHeader(file: string): HnswHeader {
-  let value: unknown;
+/**
+ * Takes the links out of a file that hnswlib saved (its vectors are ours already). Little-endian:
+ * u64 offset of layer 0, u64 capacity, u64 count, u64 bytes per element, u64 offset of the label, u64
+ * offset of the vector, i32 highest layer, u32 entry, u64 links per layer, u64 links in layer 0, u64
+ * m, f64 multiplier, u64 efConstruction; then per element its record: u32 link count, links of layer
+ * 0, vector, u64 label; then per element u32 byte length and so many bytes of higher layers, each a
+ * u32 link count and links per layer.
+ */
+function readSavedGraph(file: string, rowCount: number, settings: HnswSettings): HnswGraph {
+  const reader = new FileReader(file);
   try {
-    value = JSON.parse(readFileSync(headerFile(file), "utf8"));
-  } catch (cause) {
-    throw new CorruptIndexError(
-      `${headerFile(file)} is not JSON: build the graph again`,
-      { file },
-      { cause },
-    );
+    const header = reader.take(96);
+    const word = (at: number): number => Number(header.readBigUInt64LE(at));
+    const [count, recordBytes, labelOffset] = [word(16), word(24), word(32)];
+    const highestLayer = header.readInt32LE(48);
+    const entry = header.readUInt32LE(52);
+    const linksAbove = word(56);
+    const nodes = Array.from({ length: highestLayer + 1 }, () => new Map<number, Uint32Array>());
+    const rowOfElement = new Uint32Array(count);
+    if (count !== rowCount) throw new Error(`graph of ${count} nodes for ${rowCount} rows`);
+    const bottom: Uint32Array[] = [];
+    for (let element = 0; element < count; element++) {
+      const record = reader.take(recordBytes);
+      bottom.push(linksAt(record, 0));
+      rowOfElement[element] = Number(record.readBigUInt64LE(labelOffset));
+    }
+    for (let element = 0; element < count; element++) {
+      const byteLength = reader.take(4).readUInt32LE(0);
+      const above = reader.take(byteLength);
+      for (let layer = 1; (layer - 1) * (linksAbove + 1) * 4 < byteLength; layer++) {
+        const links = linksAt(above, (layer - 1) * (linksAbove + 1) * 4);
+        nodes[layer]?.set(element, links);
+      }
+    }
+    // Elements are in the order they were added, which is row order; the labels prove it.
+    if (rowOfElement.some((row, element) => row !== element))
+      throw new Error("labels out of order");
+    for (const [row, links] of bottom.entries()) nodes[0]?.set(row, links);
+    const layers = nodes.map((layer, i) => layerOf(layer, i === 0));
+    return { rowCount, entryRow: entry, settings, layers };
+  } finally {
+    reader.close();
   }
-  const header = value as Partial<HnswHeader> | null;
-  if (header?.format !== "braid-hnsw" || header.version !== 1) {
-    throw new IndexVersionError(
-      `${headerFile(file)}: expected version 1 of the graph's header, got ${header?.format} ${header?.version}: build the graph again`,
-      { file },
-    );
-  }
-  // Every field used is compared with what is expected of it before the file is read.
-  return header as HnswHeader;
 }
 
-async function checksumOf(file: string): Promise<{ byteLength: number; crc: number }> {
-  let crc = 0;
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-    crc = crc32(chunk as Buffer, crc);
-  }
-  return { byteLength: statSync(file).size, crc };
+function layerOf(nodes: Map<number, Uint32Array>, isBottom: boolean): HnswLayer {
+  const rows = Uint32Array.from(nodes.keys()).sort();
+  const starts = new Uint32Array(rows.length + 1);
+  for (const [i, row] of rows.entries()) starts[i + 1] = starts[i]! + (nodes.get(row)?.length ?? 0);
+  const links = new Uint32Array(starts[rows.length] ?? 0);
+  for (const [i, row] of rows.entries()) links.set(nodes.get(row) ?? [], starts[i]);
+  return { rows: isBottom ? null : rows, starts, links };
 }
 
-function headerFile(file: string): string {
-  return `${file}.json`;
+/** A link list: its length in the low 16 bits of a u32, then the links. */
+function linksAt(bytes: Buffer, offset: number): Uint32Array {
+  const count = bytes.readUInt16LE(offset);
+  return Uint32Array.from({ length: count }, (_, i) => bytes.readUInt32LE(offset + 4 + i * 4));
+}
+
+/** Reads a file front to back in large steps. */
+class FileReader {
+  readonly #descriptor: number;
+  readonly #byteLength: number;
+  #buffer: Buffer = Buffer.alloc(0);
+  #at = 0;
+  #position = 0;
+
+  constructor(file: string) {
+    this.#descriptor = openSync(file, "r");
+    this.#byteLength = fstatSync(this.#descriptor).size;
+  }
+
+  /** The next bytes; valid until the next call. */
+  take(length: number): Buffer {
+    if (this.#at + length > this.#buffer.length) {
+      const rest = this.#buffer.subarray(this.#at);
+      const wanted = Math.max(length - rest.length, 1 << 22);
+      const more = Buffer.alloc(Math.min(wanted, this.#byteLength - this.#position));
+      this.#position += readSync(this.#descriptor, more, 0, more.length, this.#position);
+      this.#buffer = Buffer.concat([rest, more]);
+      this.#at = 0;
+      if (this.#buffer.length < length) throw new Error("the saved graph ends too early");
+    }
+    this.#at += length;
+    return this.#buffer.subarray(this.#at - length, this.#at);
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+async function loadLibrary(): Promise<NativeLibrary> {
+  // A CommonJS module whose exports only exist at run time: they are all on the default export.
+  const { default: library } = (await import("hnswlib-node")) as unknown as {
+    readonly default: NativeLibrary;
+  };
+  return library;
 }
 
 function squaredLength(point: ArrayLike<number>): number {
@@ -474,4 +284,8 @@ function longestSquared(values: Float32Array, dimension: number): number {
     longest = Math.max(longest, squaredLength(values.subarray(start, start + dimension)));
   }
   return longest;
+}
+
+function firstLine(error: unknown): string {
+  return String(error).split("\n", 1)[0] ?? "";
 }

@@ -20,6 +20,8 @@ const headerBytes = 64;
 export const rowsPerBlock = 2048;
 /** Float rows scored at once by {@link QuantizedRows.exactScores}. */
 export const rowsPerRescoring = 64;
+/** Row numbers taken at once by {@link QuantizedRows.gatherSums}. */
+export const rowsPerGather = 512;
 /** A WebAssembly memory ends at 4 GiB; codes of larger segments are not written. */
 const largestMemoryBytes = 2 ** 32 - 2 ** 24;
 /** Below this many rows the plain loop is done sooner than the codes are read. */
@@ -142,6 +144,8 @@ export class QuantizedRows {
   readonly #query16: Int16Array;
   readonly #query64: Float64Array;
   readonly #sums: Int32Array;
+  /** Row numbers for {@link gatherSums}, to be filled by the caller. */
+  readonly gatherRows: Uint32Array;
   readonly #floatRows: Float32Array;
   readonly #scores: Float64Array;
   #loaded = 0;
@@ -184,6 +188,7 @@ export class QuantizedRows {
     this.#query16 = new Int16Array(buffer, take(this.#stride * 2), this.#stride);
     this.#query64 = new Float64Array(buffer, take(this.#stride * 8), this.#stride);
     this.#sums = new Int32Array(buffer, take(rowsPerBlock * 4), rowsPerBlock);
+    this.gatherRows = new Uint32Array(buffer, take(rowsPerGather * 4), rowsPerGather);
     const floats = rowsPerRescoring * this.#stride;
     this.#floatRows = new Float32Array(buffer, take(floats * 4), floats);
     this.#scores = new Float64Array(buffer, take(rowsPerRescoring * 8), rowsPerRescoring);
@@ -260,21 +265,27 @@ export class QuantizedRows {
     let largest = 0;
     let sum = 0;
     let squaredNorm = 0;
-    for (const value of query) {
-      largest = Math.max(largest, Math.abs(value));
-      sum += Math.abs(value);
+    for (let i = 0; i < query.length; i++) {
+      const value = query[i]!;
+      const magnitude = Math.abs(value);
+      if (magnitude > largest) largest = magnitude;
+      sum += magnitude;
       squaredNorm += value * value;
     }
     const norm = Math.sqrt(squaredNorm);
     // Σ|code·p| <= 127·Σ|p| < 2^31, with half a unit of rounding per dimension to spare.
     const largestSum = 2 ** 31 / 127 - this.#stride;
-    const step = largest === 0 ? 1 : Math.max(largest / 32_767, sum / largestSum);
+    // Half a unit below the largest code, so that rounding cannot pass it.
+    const step = largest === 0 ? 1 : Math.max(largest / 32_766.5, sum / largestSum);
     let squaredRest = 0;
-    for (const [i, value] of query.entries()) {
-      const code = Math.round(value / step);
+    const inverse = 1 / step;
+    for (let i = 0; i < query.length; i++) {
+      const value = query[i]!;
+      const code = Math.round(value * inverse);
       this.#query16[i] = code;
       this.#query64[i] = value;
-      squaredRest += (value - step * code) ** 2;
+      const error = value - step * code;
+      squaredRest += error * error;
     }
     const rest = Math.sqrt(squaredRest);
     const slack = 1e-11 * (this.largestNorm + this.largestError) * norm;
@@ -292,6 +303,22 @@ export class QuantizedRows {
       this.#query16.byteOffset,
       this.#stride,
       Math.ceil(count / 4),
+      this.#sums.byteOffset,
+    );
+    return this.#sums;
+  }
+
+  /**
+   * Σ code·p of the first `count` rows named in {@link gatherRows}, 1 to {@link rowsPerGather}; the
+   * result is overwritten next time.
+   */
+  gatherSums(count: number): Int32Array {
+    this.#kernels.gatherInt8(
+      this.#codes.byteOffset,
+      this.gatherRows.byteOffset,
+      count,
+      this.#query16.byteOffset,
+      this.#stride,
       this.#sums.byteOffset,
     );
     return this.#sums;
@@ -336,6 +363,7 @@ function paddedRows(rowCount: number): number {
 /** Memory for the codes and everything scanned beside them. */
 function memoryBytes(rowCount: number, dimension: number): number {
   const stride = strideOf(dimension);
-  const scratch = stride * 10 + rowsPerBlock * 4 + rowsPerRescoring * (stride * 4 + 8);
-  return paddedRows(rowCount) * stride + scratch + 64 * 6;
+  const scratch =
+    stride * 10 + (rowsPerBlock + rowsPerGather) * 4 + rowsPerRescoring * (stride * 4 + 8);
+  return paddedRows(rowCount) * stride + scratch + 64 * 8;
 }

@@ -1,4 +1,5 @@
 import type { Bitset } from "../numeric/bitset.js";
+import type { Similarity } from "./encoder.js";
 import type { QuantizedRows } from "./quantized-rows.js";
 import { rowsPerBlock } from "./quantized-rows.js";
 
@@ -45,6 +46,19 @@ export class ScoreFloor {
   }
 }
 
+/**
+ * Offers a lower bound of a score that is clamped to [-1, 1] for cosine. A clamped score of -1 may hide
+ * any lower one, so such a bound says nothing.
+ */
+export function offerLowerBound(
+  floor: ScoreFloor,
+  bound: number,
+  { similarity }: { readonly similarity: Similarity },
+): void {
+  if (similarity === "dot") floor.offer(bound);
+  else if (bound > -1) floor.offer(Math.min(bound, 1));
+}
+
 /** Documents that may be among the best, with upper bounds of their scores. */
 export class Candidates {
   count = 0;
@@ -84,8 +98,7 @@ export interface QuantizedScan {
   readonly query: Float32Array;
   readonly deleted: Bitset | null;
   readonly accept: Bitset | null;
-  /** Scores are clamped to [-1, 1]. */
-  readonly clamped: boolean;
+  readonly similarity: Similarity;
 }
 
 /**
@@ -94,17 +107,14 @@ export interface QuantizedScan {
  * lower bounds reach it.
  */
 export function collectCandidates(scan: QuantizedScan, floor: ScoreFloor): Candidates {
-  const { rows, owners, query, deleted, accept, clamped } = scan;
+  const { rows, owners, query, deleted, accept } = scan;
   const { rowCount, scales, errors } = rows;
   const { step, errorFactor, margin } = rows.prepare(query);
   const candidates = new Candidates();
-  // A clamped score of -1 may hide any lower one: such a lower bound says nothing.
-  const lowest = clamped ? -1 : Number.NEGATIVE_INFINITY;
-  const highest = clamped ? 1 : Number.POSITIVE_INFINITY;
   const offer = (docOrd: number, upper: number, lower: number): void => {
     if (deleted?.has(docOrd) || accept?.has(docOrd) === false) return;
     candidates.add(docOrd, upper);
-    floor.offer(lower <= lowest ? Number.NEGATIVE_INFINITY : Math.min(lower, highest));
+    offerLowerBound(floor, lower, scan);
   };
   let owner = 0;
   let upper = Number.NEGATIVE_INFINITY;

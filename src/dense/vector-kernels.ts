@@ -18,6 +18,18 @@ export interface VectorKernels {
     out: number,
   ) => void;
   /**
+   * Like `scanInt8` for rows anywhere: `rows` has `count` (at least one) row numbers, u32; `out` gets
+   * one i32 per row.
+   */
+  readonly gatherInt8: (
+    codes: number,
+    rows: number,
+    count: number,
+    query: number,
+    stride: number,
+    out: number,
+  ) => void;
+  /**
    * {@link dotProduct} of float32 rows with one vector, the same bits.
    *
    * @param rows rows of `stride` bytes, a positive multiple of 16, zeros behind the last dimension
@@ -39,7 +51,7 @@ let compiled: object | null | undefined;
 /** The kernels over a memory, or null where the platform has no WebAssembly SIMD. */
 export function vectorKernels(memory: WasmMemory): VectorKernels | null {
   if (compiled === undefined) {
-    const bytes = assembleModule([scanInt8(), dotFloat32()]);
+    const bytes = assembleModule([scanInt8(), gatherInt8(), dotFloat32()]);
     compiled = wasm.validate(bytes) ? new wasm.Module(bytes) : null;
   }
   if (compiled === null) return null;
@@ -92,6 +104,42 @@ function scanInt8(): WasmFunction {
       { count: 5, type: "v128" },
     ],
     body: op.doWhile(group, countDown(groups)),
+  };
+}
+
+function gatherInt8(): WasmFunction {
+  const [codes, rows, count, query, stride, out] = [0, 1, 2, 3, 4, 5] as const;
+  const [row, at, end] = [6, 7, 8] as const;
+  const sums = [9, 10] as const;
+  const sixteenDimensions = sums.flatMap((sum, half) => [
+    ...[...localGet(row), ...op.v128Load8x8S(half * 8)],
+    ...[...localGet(at), ...op.v128Load(half * 16), ...op.i32x4DotI16x8S],
+    ...[...localGet(sum), ...op.i32x4Add, ...localSet(sum)],
+  ]);
+  const [first, second] = sums;
+  const body = [
+    ...sums.flatMap((sum) => [...op.v128Zero, ...localSet(sum)]),
+    ...[...localGet(rows), ...op.i32Load(0), ...localGet(stride), ...op.i32Mul],
+    ...[...localGet(codes), ...i32Add, ...localTee(row), ...localGet(stride), ...i32Add],
+    ...[...localSet(end), ...localGet(query), ...localSet(at)],
+    ...op.doWhile(
+      [...sixteenDimensions, ...add(row, 16), ...add(at, 32)],
+      [...localGet(row), ...localGet(end), ...op.i32LtU],
+    ),
+    ...[...localGet(first), ...localGet(second), ...op.i32x4Add, ...localSet(first)],
+    ...localGet(out),
+    ...[0, 1, 2, 3].flatMap((lane) => [...localGet(first), ...op.i32x4ExtractLane(lane)]),
+    ...[...i32Add, ...i32Add, ...i32Add, ...op.i32Store(0)],
+    ...[...add(rows, 4), ...add(out, 4)],
+  ];
+  return {
+    name: "gatherInt8",
+    parameterCount: 6,
+    locals: [
+      { count: 3, type: "i32" },
+      { count: 2, type: "v128" },
+    ],
+    body: op.doWhile(body, countDown(count)),
   };
 }
 

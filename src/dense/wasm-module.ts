@@ -76,7 +76,9 @@ export const op: {
   readonly i32Const: (value: number) => Code;
   readonly i32Add: Code;
   readonly i32Sub: Code;
+  readonly i32Mul: Code;
   readonly i32LtU: Code;
+  readonly i32Load: (offset: number) => Code;
   readonly i32Store: (offset: number) => Code;
   readonly f64Add: Code;
   readonly f64Store: (offset: number) => Code;
@@ -104,7 +106,9 @@ export const op: {
   i32Const: (value) => [0x41, ...signed(value)],
   i32Add: [0x6a],
   i32Sub: [0x6b],
+  i32Mul: [0x6c],
   i32LtU: [0x49],
+  i32Load: (offset) => [0x28, 2, ...unsigned(offset)],
   i32Store: (offset) => [0x36, 2, ...unsigned(offset)],
   f64Add: [0xa0],
   f64Store: (offset) => [0x39, 3, ...unsigned(offset)],
