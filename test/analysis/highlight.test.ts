@@ -157,7 +157,7 @@ describe("highlight", () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
