@@ -16,6 +16,7 @@ import { describeFiles, fingerprint } from "./model-folder.js";
 import { type OnnxGraph, onnxType } from "./onnx-graph.js";
 import { writeOnnxFiles } from "./onnx-writer.js";
 import { type PlaceOptions, placeModel, statedLicence } from "./place-model.js";
+import { copyReference } from "./reference-vectors.js";
 import {
   type FolderHints,
   readSentenceTransformersFolder,
@@ -73,6 +74,7 @@ async function writeModel(
     refuseUnusedWeights(weights, layers.used, trunk);
     await checkTokenizer(folder.transformerFolder, trunk.vocabularySize);
     const tokenizerFiles = await copyTokenizer(folder.transformerFolder, target, folder.lowerCase);
+    const references = await copyReference(folder.folder, target);
     const onnxFiles = await writeOnnxFiles(target, head.graphs, dataFile);
     const draft = {
       formatVersion: 1,
@@ -92,7 +94,7 @@ async function writeModel(
       tokenOutput: head.tokenOutput,
       batchInvariant: !layers.dynamicallyQuantized,
       weights: identityOfWeights(weights, head.moduleHashes),
-      files: await describeFiles(target, [...onnxFiles, ...tokenizerFiles]),
+      files: await describeFiles(target, [...onnxFiles, ...tokenizerFiles, ...references]),
       source: options.source ?? path.basename(path.resolve(folder.folder)),
       licence: options.licence ?? (await statedLicence(folder.folder)),
     } as const satisfies Omit<ModelDescription, "fingerprint">;

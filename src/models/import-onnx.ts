@@ -9,6 +9,7 @@ import { describeFiles, fingerprint } from "./model-folder.js";
 import { type ForeignValue, type OnnxFile, readOnnxFile, writeAppended } from "./onnx-file.js";
 import { GraphBuilder, onnxType } from "./onnx-graph.js";
 import { placeModel, statedLicence } from "./place-model.js";
+import { copyReference } from "./reference-vectors.js";
 import {
   type DenseModule,
   isSentenceTransformersFolder,
@@ -161,6 +162,7 @@ async function writeModel(
     "model.onnx",
     ...foreign.dataFiles,
     ...tokenizerFiles,
+    ...(await copyReference(place.modelFolder, target)),
   ]);
   const sources = await describeFiles(path.dirname(place.file), [
     path.basename(place.file),
