@@ -580,9 +580,12 @@ export class Collection {
       const inputs = picked.map((i) => inMemory[i]).filter((state) => state !== undefined);
       const sections = new MemorySections();
       const merged = mergeSegments(inputs, this.#slotNames(), sections);
-      const rest = this.#states.filter((state) => !inputs.includes(state));
-      const added = merged === 0 ? [] : [wholeSegment(new Segment(null, sections))];
-      this.#states = [...rest, ...added];
+      const output = merged === 0 ? null : wholeSegment(new Segment(null, sections));
+      this.#states = inPlaceOf(
+        this.#states,
+        inputs.map(({ segment }) => segment),
+        output,
+      );
       this.#snapshot = null;
     }
   }
@@ -698,7 +701,7 @@ export class Collection {
     change: Partial<CollectionManifest>,
   ): void {
     const current = new Map(this.#states.map((state) => [state.segment, state]));
-    const added: SegmentState[] = [];
+    let added: SegmentState | null = null;
     if (output !== null) {
       const late = inputs.flatMap((before) => {
         const now = current.get(before.segment);
@@ -707,18 +710,17 @@ export class Collection {
           output.ids.locateBytes(before.segment.ids.idBytes(docOrd)),
         );
       });
-      added.push(withDeleted(wholeSegment(output), late, this.#analyzer()));
+      added = withDeleted(wholeSegment(output), late, this.#analyzer());
     }
-    const replaced = new Set(inputs.map(({ segment }) => segment));
-    const rest = this.#states.filter(({ segment }) => !replaced.has(segment));
+    const replaced = inputs.map(({ segment }) => segment);
     try {
-      this.#commit([...added, ...rest], change);
+      this.#commit(inPlaceOf(this.#states, replaced, added), change);
     } catch (error) {
       output?.close();
       if (this.#failure === null && output?.file) this.#removeFiles([output.file]);
       throw error;
     }
-    this.#retire([...replaced]);
+    this.#retire(replaced);
   }
 
   /** Settings and slots that a build writes: the collection's, or in a replacement those asked for. */
@@ -1005,6 +1007,22 @@ export class Collection {
 
 function asCandidate(state: SegmentState): { docCount: number; liveCount: number } {
   return { docCount: state.segment.docCount, liveCount: liveCount(state) };
+}
+
+/**
+ * States with a merged segment in the place of the last of its inputs. So the order stays that of
+ * age: of two versions of a document the later one stands in the later segment, which salvage relies
+ * on where deletions are lost.
+ */
+function inPlaceOf(
+  states: readonly SegmentState[],
+  inputs: readonly Segment[],
+  output: SegmentState | null,
+): readonly SegmentState[] {
+  const isInput = ({ segment }: SegmentState): boolean => inputs.includes(segment);
+  const last = states.findLastIndex(isInput);
+  const before = states.slice(0, last + 1).filter((state) => !isInput(state));
+  return [...before, ...(output === null ? [] : [output]), ...states.slice(last + 1)];
 }
 
 /** Ordinals in a merge's output of an input's documents, for an input that has died meanwhile. */

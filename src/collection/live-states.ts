@@ -1,10 +1,16 @@
 import type { Analyzer } from "../analysis/analyzer.js";
+import { analyzerNamed } from "../analysis/analyzers.js";
+import type { CollectionSettings } from "./collection-settings.js";
 import { locateLive, type SegmentState, withDeleted } from "./segment-state.js";
 
 /**
  * What happens to the segments of a collection when documents come or go: pure functions from one
  * list of states to the next.
  */
+
+export function analyzerOf({ analyzer }: CollectionSettings): Analyzer {
+  return analyzerNamed(analyzer);
+}
 
 /** A batch of ids taken out of all segments. */
 export interface Removal {

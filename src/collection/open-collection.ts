@@ -22,7 +22,7 @@ import {
 import { type CollectionSettingsInput, parseCollectionSettings } from "./collection-settings.js";
 import { firstSlot } from "./encoder-slots.js";
 import { type OpenedStates, openStates } from "./recovery.js";
-import { salvagedManifest } from "./salvage.js";
+import { salvageCollection } from "./salvage.js";
 import type { Segment } from "./segment.js";
 
 export interface CollectionOptions {
@@ -38,7 +38,10 @@ export interface CollectionOptions {
 export interface OpenCollectionOptions extends CollectionOptions {
   /** Default `read`: no lock, nothing written, not even to repair. */
   readonly mode?: "read" | "write" | undefined;
-  /** Read what is whole of a damaged collection; only with mode `read`. */
+  /**
+   * Read what is whole of a damaged collection; only with mode `read`. {@link Collection.recovery}
+   * names what is not. Deletions in damaged files may come undone.
+   */
   readonly salvage?: boolean | undefined;
 }
 
@@ -146,7 +149,7 @@ function openForWriting(
   fileSystem: FileSystem,
 ): Collection {
   const manifest = readManifest(directory, fileSystem);
-  const opened = openStates(directory, manifest, fileSystem, { salvage: false });
+  const opened = openStates(directory, manifest, fileSystem);
   if (opened.lastLog === null) throw new Error("a manifest names at least one log");
   const files = leftovers(directory, filesOf(manifest), fileSystem);
   removeFiles(directory, files, fileSystem);
@@ -180,7 +183,9 @@ function openForReading(
   const reopen = (
     known: readonly Segment[],
   ): { manifest: CollectionManifest; opened: OpenedStates } =>
-    salvage ? openSalvaged(directory, fileSystem) : openConsistently(directory, fileSystem, known);
+    salvage
+      ? salvageCollection(directory, fileSystem)
+      : openConsistently(directory, fileSystem, known);
   const { manifest, opened } = reopen([]);
   return new Collection({
     directory,
@@ -206,7 +211,7 @@ function openConsistently(
     try {
       return {
         manifest,
-        opened: openStates(directory, manifest, fileSystem, { salvage: false, known }),
+        opened: openStates(directory, manifest, fileSystem, known),
       };
     } catch (error) {
       const overtaken =
@@ -215,22 +220,6 @@ function openConsistently(
         readManifest(directory, fileSystem).generation !== manifest.generation;
       if (!overtaken || attempt === openAttempts) throw error;
     }
-  }
-}
-
-function openSalvaged(
-  directory: string,
-  fileSystem: FileSystem,
-): { manifest: CollectionManifest; opened: OpenedStates } {
-  try {
-    const manifest = readManifest(directory, fileSystem);
-    return { manifest, opened: openStates(directory, manifest, fileSystem, { salvage: true }) };
-  } catch (error) {
-    if (!(error instanceof CorruptIndexError)) throw error;
-    const manifest = salvagedManifest(directory, fileSystem);
-    if (manifest === null) throw error;
-    const opened = openStates(directory, manifest, fileSystem, { salvage: true });
-    return { manifest, opened: { ...opened, damages: [error, ...opened.damages] } };
   }
 }
 

@@ -6,7 +6,7 @@ import { CorruptIndexError, type SearchError } from "../errors.js";
 import type { FileSystem } from "../store/file-system.js";
 import { MemorySections } from "../store/memory-sections.js";
 import { SegmentFile } from "../store/segment-file.js";
-import { type LogContents, readLog, salvageLog } from "../store/write-ahead-log.js";
+import { type LogContents, readLog } from "../store/write-ahead-log.js";
 import type { CollectionManifest, SegmentEntry } from "./collection-manifest.js";
 import { withIdsRemoved } from "./live-states.js";
 import { decodeLogRecord } from "./log-record.js";
@@ -31,46 +31,31 @@ export interface OpenedStates {
   readonly damages: readonly SearchError[];
 }
 
-export interface OpenStatesOptions {
-  /** Leave out what is damaged, instead of failing on it. */
-  readonly salvage: boolean;
-  /** Segments that are open already: file names are never used again. */
-  readonly known?: readonly Segment[];
-}
-
 /**
  * Opens every segment and replays the logs.
  *
+ * @param known segments that are open already: file names are never used again
  * @throws {CorruptIndexError} a file is missing or damaged
  */
 export function openStates(
   directory: string,
   manifest: CollectionManifest,
   fileSystem: FileSystem,
-  { salvage, known = [] }: OpenStatesOptions,
+  known: readonly Segment[] = [],
 ): OpenedStates {
-  const damages: SearchError[] = [];
   const savedDeletions = new Map<Segment, SavedDeletions>();
-  const states: SegmentState[] = [];
-  for (const entry of manifest.segments) {
-    try {
-      const state = openSegment(directory, entry, fileSystem, known);
-      if (salvage) checkEveryByte(state.segment);
-      states.push(state);
-      if (entry.deletions !== null) savedDeletions.set(state.segment, entry.deletions);
-    } catch (error) {
-      if (!salvage || !(error instanceof CorruptIndexError)) throw error;
-      damages.push(error);
-    }
-  }
-  const logs = readLogs(directory, manifest.logs, fileSystem, salvage, damages);
-  const replayed = replay(manifest, states, logs.records);
+  const states = manifest.segments.map((entry) => {
+    const state = openSegment(directory, entry, fileSystem, known);
+    if (entry.deletions !== null) savedDeletions.set(state.segment, entry.deletions);
+    return state;
+  });
+  const { records, last } = readLogs(directory, manifest.logs, fileSystem);
   return {
-    states: replayed,
+    states: replay(manifest, states, records),
     savedDeletions,
-    lastLog: logs.last,
-    recordCount: logs.records.length,
-    damages,
+    lastLog: last,
+    recordCount: records.length,
+    damages: [],
   };
 }
 
@@ -116,49 +101,31 @@ function openSegmentFiles(directory: string, entry: SegmentEntry, fileSystem: Fi
   return segment;
 }
 
-/** Salvage: a segment counts only if every byte of it is whole, so that no search hits damage. */
-function checkEveryByte({ source, vectorFiles }: Segment): void {
-  for (const file of [source, ...vectorFiles.values()]) {
-    const damage = file instanceof SegmentFile ? file.verify()[0] : undefined;
-    if (damage !== undefined) throw damage;
-  }
-}
-
-interface LogRecords {
-  readonly records: readonly { readonly bytes: Uint8Array; readonly file: string }[];
-  readonly last: LogContents | null;
+/** One record of a log and the file it stands in. */
+export interface LoggedRecord {
+  readonly bytes: Uint8Array;
+  readonly file: string;
 }
 
 function readLogs(
   directory: string,
   names: readonly string[],
   fileSystem: FileSystem,
-  salvage: boolean,
-  damages: SearchError[],
-): LogRecords {
-  const records: { bytes: Uint8Array; file: string }[] = [];
+): { readonly records: readonly LoggedRecord[]; readonly last: LogContents | null } {
+  const records: LoggedRecord[] = [];
   let last: LogContents | null = null;
   for (const [i, name] of names.entries()) {
     const file = path.join(directory, name);
-    try {
-      const contents = readLog(file, fileSystem);
-      // A log is followed by another one only once all of it is on the disk.
-      if (i < names.length - 1 && contents.tornBytes > 0) {
-        throw new CorruptIndexError(
-          `${file}: the commit at byte ${contents.validBytes} is damaged, and a later log follows: ` +
-            "acknowledged changes are lost; restore from a snapshot, or open with --salvage",
-          { path: file, offset: contents.validBytes },
-        );
-      }
-      for (const bytes of contents.records) records.push({ bytes, file });
-      last = contents;
-    } catch (error) {
-      if (!salvage || !(error instanceof CorruptIndexError)) throw error;
-      damages.push(error);
-      last = null;
-      if (error.facts["missing"] === true) continue;
-      for (const bytes of salvageLog(file, fileSystem).records) records.push({ bytes, file });
+    last = readLog(file, fileSystem);
+    // A log is followed by another one only once all of it is on the disk.
+    if (i < names.length - 1 && last.tornBytes > 0) {
+      throw new CorruptIndexError(
+        `${file}: the commit at byte ${last.validBytes} is damaged, and a later log follows: ` +
+          "acknowledged changes are lost; restore from a snapshot, or open with --salvage",
+        { path: file, offset: last.validBytes },
+      );
     }
+    for (const bytes of last.records) records.push({ bytes, file });
   }
   return { records, last };
 }
@@ -173,10 +140,10 @@ interface LoggedDocument {
  * Replays records on top of segments. Only the last word on each id matters, so all of them become
  * one removal and one segment in memory. Replaying what a segment holds already changes nothing.
  */
-function replay(
+export function replay(
   manifest: CollectionManifest,
   states: readonly SegmentState[],
-  records: LogRecords["records"],
+  records: readonly LoggedRecord[],
 ): readonly SegmentState[] {
   const last = new Map<string, LoggedDocument | null>();
   for (const { bytes, file } of records) {
