@@ -7,6 +7,7 @@ import type { Bitset } from "../numeric/bitset.js";
 import type { DocId, Ranking } from "../run/ranking.js";
 import { acceptedDocuments } from "./accepted-documents.js";
 import { explainHit } from "./explain-hit.js";
+import { highlighter } from "./highlight-hit.js";
 import { fuseLegs } from "./rank-candidates.js";
 import { type Retrieval, retrieve, type SearchSource } from "./retrieval.js";
 import type { SearchAnswer, SearchHit } from "./search-answer.js";
@@ -42,6 +43,7 @@ export async function search(
   const { snapshot } = retrieval;
 
   const page = ranking.slice(request.offset, request.offset + request.limit);
+  const highlightsOf = request.highlight ? highlighter(snapshot, retrieval.query) : null;
   const hits = page.map(({ docId, score }, i): SearchHit => {
     const place = snapshot.locate(docId);
     if (place === null) throw new Error(`hit ${docId} is not in the snapshot it was found in`);
@@ -51,6 +53,7 @@ export async function search(
       rank: request.offset + i + 1,
       score,
       document: selectFields(document, request.fields),
+      ...(highlightsOf === null ? {} : { highlights: highlightsOf(document) }),
       ...(request.explain ? { explain: explainHit(retrieval, first, docId, place) } : {}),
     };
   });
