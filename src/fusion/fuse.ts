@@ -1,4 +1,5 @@
 import { InputError } from "../errors.js";
+import { nextBelow } from "../numeric/next-float.js";
 import { bordaCount } from "./borda.js";
 import { combAnz } from "./comb-anz.js";
 import { combMnz } from "./comb-mnz.js";
@@ -133,14 +134,4 @@ function separate({ ranking }: FusionLeg, scores: Float64Array): void {
     if (ranking[i]!.score === ranking[i - 1]!.score) scores[i] = above;
     else if (scores[i]! >= above) scores[i] = nextBelow(above);
   }
-}
-
-const bits = new DataView(new ArrayBuffer(8));
-
-/** The largest float64 below a finite value. */
-function nextBelow(value: number): number {
-  if (value === 0) return -Number.MIN_VALUE;
-  bits.setFloat64(0, value);
-  bits.setBigInt64(0, bits.getBigInt64(0) + (value > 0 ? -1n : 1n));
-  return bits.getFloat64(0);
 }

@@ -51,26 +51,38 @@ describe("fuse", () => {
     near(scoresOf("rrf(k=0,dense=2)"), { c: 2.5, a: 1 + 2 / 3, e: 1, b: 0.5, d: 0.25 });
   });
 
-  it("weighted, unit: BM25 by its top score, cosine as it is, unknown as the worst listed", () => {
-    // sparse / 8: a 1, b c .5, d .25, e (unknown) .25; dense: c .8, e .6, a .2, b d (unknown) .2.
+  it("weighted, unit: BM25 by its top score, cosine as it is, unknown a little below the worst", () => {
+    // sparse / 8: a 1, b c .5, d .25, e (unknown, of 4) max(0, .25 - 1 / 4) = 0;
+    // dense: c .8, e .6, a .2, b d (unknown, of 3) max(0, .2 - .8 / 3) = 0.
     near(scoresOf("weighted"), {
       c: (0.5 + 0.8) / 2,
       a: (1 + 0.2) / 2,
-      e: (0.25 + 0.6) / 2,
-      b: (0.5 + 0.2) / 2,
-      d: (0.25 + 0.2) / 2,
+      e: 0.6 / 2,
+      b: 0.5 / 2,
+      d: 0.25 / 2,
+    });
+    // Near the worst of a longer list: dense unknown .6 - .8 / 4 = .4 for b and d.
+    const closer = [doc("c", 0.8), doc("e", 0.7), doc("a", 0.65), doc("f", 0.6)];
+    near(scoresOf("weighted(dense=1,sparse=1)", [sparse, { ...dense, ranking: closer }]), {
+      a: 1 + 0.65,
+      c: 0.5 + 0.8,
+      b: 0.5 + 0.4,
+      e: 0.7,
+      d: 0.25 + 0.4,
+      f: 0.6,
     });
   });
 
   it("weighted with exact scores of what a leg did not list", () => {
-    // e has BM25 0 for certain; the cosine of b is known to be .1, that of d is not: .1 as b's.
+    // e has BM25 0 for certain; the cosine of b is known to be .1, that of d is not:
+    // max(0, .1 - .8 / 4) = 0.
     const complete = { ...sparse, absentScore: 0 };
     const completed = { ...dense, missing: new Map([["b", 0.1]]) };
     near(scoresOf("weighted(dense=.25)", [complete, completed]), {
       a: 0.75 * 1 + 0.25 * 0.2,
       c: 0.75 * 0.5 + 0.25 * 0.8,
       b: 0.75 * 0.5 + 0.25 * 0.1,
-      d: 0.75 * 0.25 + 0.25 * 0.1,
+      d: 0.75 * 0.25,
       e: 0.25 * 0.6,
     });
   });
@@ -164,10 +176,10 @@ describe("fuse", () => {
   it("explains a document that one leg did not list", () => {
     const explanation = fuse([sparse, dense], parseFusion("weighted")).explain("e");
     assert.deepEqual(explanation, {
-      score: 0.425,
+      score: 0.3,
       parts: [
         { leg: "dense", rank: 2, score: 0.6, normalized: 0.6, contribution: 0.3 },
-        { leg: "sparse", rank: null, score: null, normalized: 0.25, contribution: 0.125 },
+        { leg: "sparse", rank: null, score: null, normalized: 0, contribution: 0 },
       ],
     });
   });

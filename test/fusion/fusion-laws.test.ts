@@ -102,7 +102,9 @@ describe("laws of fusion", () => {
     const steady = everyFusion.filter(
       (fusion) =>
         !("normalization" in fusion) ||
-        ["none", "max", "min-max", "theoretical", "rank"].includes(String(fusion.normalization)),
+        ["unit", "none", "max", "min-max", "theoretical", "rank"].includes(
+          String(fusion.normalization),
+        ),
     );
     fc.assert(
       fc.property(
@@ -113,8 +115,10 @@ describe("laws of fusion", () => {
         fc.constantFrom(...steady),
         (first, second, at, raise, fusion) => {
           // With negative scores the magnitude that `max` divides by may be that of the worst one.
-          const byMax = "normalization" in fusion && fusion.normalization === "max";
-          fc.pre(!byMax || first.every((hit) => hit.score >= 0));
+          const scale = "normalization" in fusion ? fusion.normalization : "rank";
+          fc.pre(!(scale === "max" || scale === "unit") || first.every((hit) => hit.score >= 0));
+          // A leg without a score above 0 has no distance between its hits and the unknown to keep.
+          fc.pre(!(scale === "none") || first[0]!.score > 0);
           const chosen = first[at % first.length]!;
           const raised = ranked(
             first.map((hit) => (hit === chosen ? doc(hit.docId, hit.score + raise) : hit)),
