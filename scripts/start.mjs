@@ -5,7 +5,6 @@ import path from "node:path";
 import { ensureBuilt } from "./ensure-built.mjs";
 import { ensureInstalled } from "./ensure-installed.mjs";
 import { linkCommand } from "./link-command.mjs";
-import { showSample } from "./sample.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
 process.chdir(root);
@@ -13,19 +12,13 @@ ensureInstalled(root);
 ensureBuilt(root);
 linkCommand(root);
 
-const home = path.resolve(process.env["BRAID_HOME"] ?? "indexes");
-try {
-  await showSample(root, home);
-} catch (error) {
-  const { reportFailure } = await import(new URL("../dist/cli/output.js", import.meta.url).href);
-  process.exit(reportFailure(error, process.argv.includes("--debug")));
-}
-
-const options = process.argv.slice(2).filter((option) => option !== "--debug");
-if (options.includes("--once")) {
-  console.log('Search it yourself: npx braid search sample "your question"');
-} else {
+const options = process.argv.slice(2).filter((option) => option !== "--once");
+const once = process.argv.includes("--once");
+const braid = (/** @type {string[]} */ ...args) => {
   const command = path.join(root, "bin", "braid.mjs");
-  const served = spawnSync(process.execPath, [command, "serve", ...options], { stdio: "inherit" });
-  process.exit(served.status ?? 1);
-}
+  const { status } = spawnSync(process.execPath, [command, ...args], { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+};
+braid("sample");
+if (once) console.log('Search it yourself: npx braid search package-docs "your question"');
+else braid("serve", ...options);
