@@ -14,6 +14,7 @@ export type ErrorCode =
   | "STORAGE_FAILED"
   | "OVERLOADED"
   | "DEADLINE_EXCEEDED"
+  | "ACCESS_DENIED"
   | "UPSTREAM_FAILED";
 
 /** Facts of an error that programs may read: where it happened, what was expected, what came. */
@@ -89,6 +90,10 @@ export class OverloadedError extends SearchError {
 /** The caller's deadline passed before the work was done. */
 export class DeadlineError extends SearchError {
   readonly code = "DEADLINE_EXCEEDED";
+}
+/** A key is needed, not known, or does not allow what was asked for. */
+export class AccessError extends SearchError {
+  readonly code = "ACCESS_DENIED";
 }
 /** A service that we depend on over the network failed or answered nonsense. */
 export class UpstreamError extends SearchError {

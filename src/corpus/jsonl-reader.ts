@@ -10,12 +10,14 @@ import type { CorpusRecord } from "./record.js";
  *
  * @param chunks bytes of the file or request, in any cut
  * @param name stands before the line number in messages
+ * @param maxLineBytes a longer line is passed over with an error
  */
 export async function* readJsonLines(
   chunks: AsyncIterable<Buffer>,
   name: string,
+  maxLineBytes?: number,
 ): AsyncGenerator<CorpusRecord[]> {
-  const splitter = new LineSplitter();
+  const splitter = new LineSplitter(maxLineBytes);
   for await (const chunk of chunks) yield toRecords(splitter.push(chunk), name);
   yield toRecords(splitter.end(), name);
 }
