@@ -87,6 +87,10 @@ function buildProgram(): Command {
     .option("--offset <n>", "hits to skip")
     .option("--depth <n>", "candidates per leg (default 1000)")
     .option("--fusion <fusion>", 'e.g. "rrf(k=60)" or "weighted(dense=0.5,norm=max)"')
+    .option("--rerank <model>", "rerank the top with this cross-encoder, or late-interaction")
+    .option("--rerank-depth <n>", "how many of the best candidates are reranked (default 50)")
+    .option("--rerank-weight <w>", "1: the reranker decides; less: mixed with the first stage")
+    .option("--budget-ms <ms>", "stop reranking after this long with the best order so far")
     .option("--filter <filter>", 'e.g. "year >= 2020 and package in (express, zod)", or JSON')
     .option("--facets <fields>", "comma-separated metadata fields to count")
     .option("--explain", "say why each hit has its score")
@@ -110,6 +114,10 @@ function buildProgram(): Command {
     .option("--systems <list>", "comma-separated: sparse,dense,hybrid")
     .option("--measures <list>", "comma-separated ir-measures names")
     .option("--fusion <fusion>", "fusion of the hybrid system")
+    .option("--rerank <model>", "rerank the top with this cross-encoder, or late-interaction")
+    .option("--rerank-depth <n>", "how many of the best candidates are reranked (default 50)")
+    .option("--rerank-weight <w>", "1: the reranker decides; less: mixed with the first stage")
+    .option("--budget-ms <ms>", "stop reranking after this long with the best order so far")
     .option("--depth <n>", "candidates per leg (default 1000)")
     .option("--runs <dir>", "write <system>.trec here")
     .option("--per-query", "with --json: the value of every query")
@@ -176,6 +184,33 @@ function buildProgram(): Command {
   )
     .option("--measures <list>", "comma-separated ir-measures names")
     .option("--per-query", "the value of every query");
+  command(
+    program,
+    "serve",
+    "serve REST and the web page over all collections",
+    async () => (await import("./commands/serve-command.js")).serveCommand,
+  )
+    .option("--port <n>", "port to listen on; 0 takes a free one (default 7700)")
+    .option("--host <host>", "address to listen on (default 127.0.0.1)")
+    .option("--api-key-file <file>", "ask for keys; `braid key` makes them")
+    .option("--insecure", "serve other machines without keys")
+    .addOption(
+      new Option("--log <which>", "requests to log as JSON lines on stderr")
+        .choices(["off", "errors", "all"])
+        .default("errors"),
+    );
+  command(
+    program,
+    "key",
+    "make a key for the service and the line of the key file that lets it in",
+    async () => (await import("./commands/key-command.js")).keyCommand,
+  )
+    .requiredOption("--name <name>", "who the key is for")
+    .addOption(
+      new Option("--scope <scope>", "what it may do")
+        .choices(["read", "write", "admin"])
+        .default("read"),
+    );
   command(
     program,
     "sample",

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import {
@@ -6,7 +7,7 @@ import {
   listCollections,
 } from "../collection/collection-home.js";
 import { manifestFileName } from "../collection/collection-manifest.js";
-import { NotFoundError } from "../errors.js";
+import { NotFoundError, StorageError } from "../errors.js";
 import { ModelPool } from "../pipeline/model-pool.js";
 import { type CreateOptions, SearchableCollection } from "../pipeline/searchable-collection.js";
 
@@ -18,6 +19,10 @@ export class CollectionRegistry {
   readonly home: string;
   readonly models: ModelPool;
   readonly #open = new Map<string, Promise<SearchableCollection>>();
+  /** Tells apart collections of one name that came one after the other. */
+  readonly #numbers = new WeakMap<SearchableCollection, number>();
+  readonly #instance = randomBytes(6).toString("base64url");
+  #nextNumber = 1;
 
   constructor(home: string, models: ModelPool = new ModelPool()) {
     this.home = home;
@@ -71,6 +76,45 @@ export class CollectionRegistry {
       await collection?.close();
     }
     dropCollection(directory);
+  }
+
+  /**
+   * Name of the state that a collection is in: the same name means the same answers. Names of one
+   * process never come again in another.
+   */
+  stateOf(name: string, collection: SearchableCollection): string {
+    let number = this.#numbers.get(collection);
+    if (number === undefined) {
+      number = this.#nextNumber++;
+      this.#numbers.set(collection, number);
+    }
+    return `${this.#instance}-${name}-${number}-${collection.snapshot().generation}`;
+  }
+
+  /** The collections that are open now. */
+  async opened(): Promise<SearchableCollection[]> {
+    const settled = await Promise.allSettled(this.#open.values());
+    return settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  }
+
+  /**
+   * Whether a collection can be served whole: null, or what is wrong with it.
+   *
+   * @throws what opening throws
+   */
+  async health(name: string): Promise<Error | null> {
+    const source = await this.get(name);
+    const { collection } = source;
+    if (collection.denseRefusal !== null) return collection.denseRefusal;
+    if (collection.encoderIdentity !== null) {
+      try {
+        await source.encoder();
+      } catch (error) {
+        return error instanceof Error ? error : new Error(String(error));
+      }
+    }
+    const { maintenanceProblem } = collection.stats();
+    return maintenanceProblem === null ? null : new StorageError(maintenanceProblem);
   }
 
   /** Closes every collection, then the models. */

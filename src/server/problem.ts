@@ -27,17 +27,22 @@ export const statusOfCode: Readonly<Record<ErrorCode, number>> = {
   STORAGE_FAILED: 507,
   OVERLOADED: 503,
   DEADLINE_EXCEEDED: 504,
+  ACCESS_DENIED: 403,
   UPSTREAM_FAILED: 502,
 };
 
 const titles: Readonly<Record<number, string>> = {
   400: "Bad request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not found",
   405: "Method not allowed",
   409: "Conflict",
   413: "Content too large",
   415: "Unsupported media type",
+  421: "Misdirected request",
   423: "Locked",
+  429: "Too many requests",
   500: "Internal server error",
   501: "Not implemented",
   502: "Bad gateway",
@@ -46,12 +51,12 @@ const titles: Readonly<Record<number, string>> = {
   507: "Insufficient storage",
 };
 
-/** Facts that name places of this machine stay here: no answer shows a path. */
-const hiddenFacts = new Set(["path", "file", "directory", "holds"]);
+/** Facts that name places of this machine stay here: no answer shows a path. The status is said anyway. */
+const hiddenFacts = new Set(["path", "file", "directory", "holds", "httpStatus"]);
 
 /** An error as its answer. Messages of unexpected errors are not for strangers. */
 export function problemOf(error: unknown): Problem {
-  const known = error instanceof SearchError ? error : bodyError(error);
+  const known = error instanceof SearchError ? error : requestError(error);
   if (known === null) {
     return problem(500, "UNEXPECTED", "the request failed unexpectedly; the log says more", {});
   }
@@ -85,9 +90,9 @@ function httpStatusOf(error: SearchError): number {
   return typeof status === "number" ? status : statusOfCode[error.code];
 }
 
-/** Errors of express's body parsers (too large, not JSON, unknown charset) as ours. */
-function bodyError(error: unknown): SearchError | null {
-  if (!(error instanceof Error) || !("status" in error) || !("expose" in error)) return null;
+/** Errors that express found in the request (a path that cannot be decoded) as ours. */
+function requestError(error: unknown): SearchError | null {
+  if (!(error instanceof Error) || !("status" in error)) return null;
   const status = Number(error.status);
   if (!(status >= 400 && status < 500)) return null;
   return new InputError(error.message, { httpStatus: status });
@@ -95,8 +100,15 @@ function bodyError(error: unknown): SearchError | null {
 
 /** Sends a problem. */
 export function sendProblem(response: Response, value: Problem): void {
-  if (value.status === 503) response.setHeader("Retry-After", "1");
-  response.status(value.status).type("application/problem+json").send(JSON.stringify(value));
+  if (value.status === 503 || value.status === 429) response.setHeader("Retry-After", "1");
+  // The rest of a body that is refused half-way is not waited for.
+  if (value.status === 413) response.setHeader("Connection", "close");
+  const body = Buffer.from(JSON.stringify(value), "utf8");
+  response.statusCode = value.status;
+  response.setHeader("Content-Type", "application/problem+json");
+  response.setHeader("Content-Length", body.length);
+  response.setHeader("Cache-Control", "no-store");
+  response.end(body);
 }
 
 /** Last handler of the app: every error becomes a problem; unexpected ones are logged. */

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import type { CollectionSettingsInput } from "../collection/collection-settings.js";
+import { type SearchRequest, searchRequestSchema } from "../pipeline/search-request.js";
+
+/** Settings of a new collection as a caller sends them: all may be left out. */
+export interface CreateRequest {
+  /** Name of a model, null for the sparse leg alone; the bundled encoder when absent. */
+  readonly encoder?: string | null | undefined;
+  readonly settings: Omit<CollectionSettingsInput, "encoder">;
+}
+
+const boost = z.number().min(0).max(1_000_000);
+
+/** A model's name; never a folder, so that no request reaches outside the models' places. */
+const modelName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "must be the name of a model, not a folder");
+
+const createBodySchema = z.strictObject({
+  encoder: modelName.nullable().optional(),
+  analyzer: z.string().min(1).max(64).optional(),
+  positions: z.boolean().optional(),
+  boosts: z.strictObject({ title: boost.optional(), text: boost.optional() }).optional(),
+  bm25: z
+    .strictObject({
+      variant: z.enum(["lucene", "robertson", "atire", "bm25plus", "bm25l"]).optional(),
+      k1: z.number().min(0).max(1000).optional(),
+      b: z.number().min(0).max(1).optional(),
+      delta: z.number().min(0).max(1000).optional(),
+    })
+    .optional(),
+  denseIndex: z.enum(["auto", "exact", "hnsw"]).optional(),
+});
+
+export const createRequestSchema: z.ZodType<CreateRequest, unknown> = createBodySchema.transform(
+  ({ encoder, ...settings }) => ({ encoder, settings }),
+);
+
+/** A document that `explain` is asked about, beside the search it is asked for. */
+export interface ExplainRequest {
+  readonly id: string;
+  readonly search: SearchRequest;
+}
+
+/** The search request's schema is a strict object; its shape is needed to add a field to it. */
+const searchShape = (searchRequestSchema as unknown as z.ZodObject).shape;
+
+export const explainRequestSchema: z.ZodType<ExplainRequest, unknown> = z
+  .strictObject({ id: z.string().min(1).max(512), ...searchShape })
+  .transform(({ id, ...search }) => ({ id, search: search as unknown as SearchRequest }));
+
+/** Documents are checked one by one by `parseDocument`; this says what one looks like. */
+export const documentSchema: z.ZodType = z.looseObject({
+  _id: z.union([z.string().min(1).max(512), z.int()]).optional(),
+  title: z.string().nullable().optional(),
+  text: z.string().nullable().optional(),
+});

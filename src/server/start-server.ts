@@ -1,0 +1,129 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { InputError, StorageError } from "../errors.js";
+import { ApiKeys } from "./api-keys.js";
+import type { CollectionRegistry } from "./collection-registry.js";
+import { createApp } from "./create-app.js";
+import { ServiceMetrics } from "./metrics.js";
+import { type LogLevel, RequestLog } from "./request-log.js";
+import { defaultLimits, type Service, type ServiceLimits } from "./service.js";
+
+export interface ServerOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Default 7700; 0 takes any free one. */
+  readonly port?: number | undefined;
+  /** File of keys; without one everybody may do everything. */
+  readonly apiKeyFile?: string | undefined;
+  /** Serve beyond this machine without keys. */
+  readonly insecure?: boolean | undefined;
+  readonly logLevel?: LogLevel | undefined;
+  readonly writeLog?: ((text: string) => void) | undefined;
+  readonly limits?: Partial<ServiceLimits> | undefined;
+  readonly version?: string | undefined;
+}
+
+/** A service that listens. */
+export interface RunningServer {
+  /** `http://127.0.0.1:7700`. */
+  readonly address: string;
+  readonly port: number;
+  readonly service: Service;
+  /**
+   * Stops: no new connection, what was accepted is finished (for `graceMs` at most), collections and
+   * models are closed. Calling it again waits for the same end.
+   */
+  stop(graceMs?: number): Promise<void>;
+}
+
+const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
+const defaultGraceMs = 30_000;
+
+/**
+ * Starts the service.
+ *
+ * @throws {InputError} an address beyond this machine without keys, or one that cannot be had
+ * @throws what reading the key file throws
+ */
+export async function startServer(
+  registry: CollectionRegistry,
+  options: ServerOptions = {},
+): Promise<RunningServer> {
+  const { host = "127.0.0.1", port = 7700, apiKeyFile, insecure = false } = options;
+  const isLocal = loopback.has(host);
+  if (!isLocal && apiKeyFile === undefined && !insecure) {
+    throw new InputError(
+      `host ${host} is reachable from other machines and no key file is given, so that anybody ` +
+        "could read and delete everything: give --api-key-file, or --insecure if that is meant",
+      { host },
+    );
+  }
+  const log = new RequestLog(options.logLevel ?? "errors", options.writeLog);
+  const service: Service = {
+    registry,
+    version: options.version ?? "0",
+    limits: { ...defaultLimits, ...options.limits },
+    metrics: new ServiceMetrics(),
+    log,
+    keys:
+      apiKeyFile === undefined
+        ? null
+        : new ApiKeys(apiKeyFile, (error) => log.addFailure(error, { event: "keys" })),
+    // A page elsewhere can point its name at 127.0.0.1: without keys only the true names count.
+    hosts:
+      isLocal && apiKeyFile === undefined
+        ? new Set(["localhost", "127.0.0.1", "[::1]", host.toLowerCase()])
+        : null,
+    state: { phase: "starting" },
+  };
+  const server = createServer(createApp(service));
+  // Streams of documents may take as long as they like; each read has its own limit.
+  server.requestTimeout = 0;
+  server.headersTimeout = 30_000;
+  server.keepAliveTimeout = 10_000;
+  await listen(server, host, port);
+  service.state.phase = "ready";
+  const address = server.address() as AddressInfo;
+  const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+
+  let stopping: Promise<void> | null = null;
+  return {
+    address: `http://${name}:${address.port}`,
+    port: address.port,
+    service,
+    stop: (graceMs = defaultGraceMs) => {
+      stopping ??= stop(server, service, graceMs);
+      return stopping;
+    },
+  };
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "";
+    const reason =
+      code === "EADDRINUSE"
+        ? "another program listens there: choose another --port"
+        : `the system refuses (${code})`;
+    throw new StorageError(
+      `cannot listen on ${host}:${port}: ${reason}`,
+      { host, port, code },
+      { cause },
+    );
+  }
+}
+
+async function stop(server: Server, service: Service, graceMs: number): Promise<void> {
+  service.state.phase = "stopping";
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(cut);
+  service.log.flush();
+  await service.registry.close();
+}
