@@ -38,10 +38,13 @@ export function ensureInstalled(root) {
     });
   // Scripts are off for all packages: npm older than 12 ignores allowScripts and would run
   // onnxruntime-node's CUDA download, which needs a network of its own and is never used.
-  const installed = run(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-  if (installed.status !== 0) {
-    console.error("npm ci failed: see the lines above; the network must reach the npm registry");
-    process.exit(1);
+  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund"];
+  if (run(["ci", ...quiet]).status !== 0) {
+    console.error("npm ci failed (see above); trying npm install, which is less strict …");
+    if (run(["install", "--no-save", ...quiet]).status !== 0) {
+      console.error("npm install failed too: the network must reach the npm registry");
+      process.exit(1);
+    }
   }
   const built = run([
     "rebuild",
