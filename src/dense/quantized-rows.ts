@@ -313,10 +313,12 @@ export class QuantizedRows {
    * result is overwritten next time.
    */
   gatherSums(count: number): Int32Array {
+    // The last group is filled up with a row that is being read anyway.
+    for (let i = count; i % 4 !== 0; i++) this.gatherRows[i] = this.gatherRows[count - 1]!;
     this.#kernels.gatherInt8(
       this.#codes.byteOffset,
       this.gatherRows.byteOffset,
-      count,
+      (count + 3) >>> 2,
       this.#query16.byteOffset,
       this.#stride,
       this.#sums.byteOffset,

@@ -18,13 +18,13 @@ export interface VectorKernels {
     out: number,
   ) => void;
   /**
-   * Like `scanInt8` for rows anywhere: `rows` has `count` (at least one) row numbers, u32; `out` gets
-   * one i32 per row.
+   * Like `scanInt8` for rows anywhere: `rows` has four row numbers, u32, per group. Rows side by side
+   * let the processor wait for several at once.
    */
   readonly gatherInt8: (
     codes: number,
     rows: number,
-    count: number,
+    groups: number,
     query: number,
     stride: number,
     out: number,
@@ -63,11 +63,71 @@ const { localGet, localSet, localTee, i32Const, i32Add } = op;
 
 function scanInt8(): WasmFunction {
   const [codes, query, stride, groups, out] = [0, 1, 2, 3, 4] as const;
-  const rows = [5, 6, 7, 8] as const;
-  const [at, end] = [9, 10] as const;
-  const sums = [11, 12, 13, 14] as const;
-  const values = 15;
+  const locals = fourRowLocals(5);
+  const { rows } = locals;
+  const group = [
+    ...localGet(codes),
+    ...rows.flatMap((row) => [...localTee(row), ...localGet(stride), ...i32Add]),
+    ...localSet(codes),
+    ...fourRowSums(locals, query, stride, out),
+    ...add(out, 16),
+  ];
+  return {
+    name: "scanInt8",
+    parameterCount: 5,
+    locals: locals.types,
+    body: op.doWhile(group, countDown(groups)),
+  };
+}
 
+function gatherInt8(): WasmFunction {
+  const [codes, rowNumbers, groups, query, stride, out] = [0, 1, 2, 3, 4, 5] as const;
+  const locals = fourRowLocals(6);
+  const group = [
+    ...locals.rows.flatMap((row, r) => [
+      ...[...localGet(rowNumbers), ...op.i32Load(r * 4), ...localGet(stride), ...op.i32Mul],
+      ...[...localGet(codes), ...i32Add, ...localSet(row)],
+    ]),
+    ...fourRowSums(locals, query, stride, out),
+    ...[...add(rowNumbers, 16), ...add(out, 16)],
+  ];
+  return {
+    name: "gatherInt8",
+    parameterCount: 6,
+    locals: locals.types,
+    body: op.doWhile(group, countDown(groups)),
+  };
+}
+
+interface FourRowLocals {
+  /** Address of each row. */
+  readonly rows: readonly [number, number, number, number];
+  readonly at: number;
+  readonly end: number;
+  readonly sums: readonly [number, number, number, number];
+  readonly values: number;
+  readonly types: WasmFunction["locals"];
+}
+
+/** Locals of {@link fourRowSums}, the first of them `first`. */
+function fourRowLocals(first: number): FourRowLocals {
+  const local = (i: number): number => first + i;
+  return {
+    rows: [local(0), local(1), local(2), local(3)],
+    at: local(4),
+    end: local(5),
+    sums: [local(6), local(7), local(8), local(9)],
+    values: local(10),
+    types: [
+      { count: 6, type: "i32" },
+      { count: 5, type: "v128" },
+    ],
+  };
+}
+
+/** Σ code·query of the four rows whose addresses are in `rows`, stored as four i32 at `out`. */
+function fourRowSums(locals: FourRowLocals, query: number, stride: number, out: number): number[] {
+  const { rows, at, end, sums, values } = locals;
   const sixteenDimensions = [0, 8].flatMap((dimension) => [
     ...[...localGet(at), ...op.v128Load(dimension * 2), ...localSet(values)],
     ...rows.flatMap((row, r) => [
@@ -77,13 +137,10 @@ function scanInt8(): WasmFunction {
     ]),
   ]);
   const advance = [...rows.flatMap((row) => add(row, 16)), ...add(at, 32)];
-  const group = [
+  return [
     ...sums.flatMap((sum) => [...op.v128Zero, ...localSet(sum)]),
-    ...localGet(codes),
-    ...rows.flatMap((row) => [...localTee(row), ...localGet(stride), ...i32Add]),
-    ...localSet(codes),
     ...[...localGet(query), ...localSet(at)],
-    ...[...localGet(rows[1]), ...localSet(end)],
+    ...[...localGet(rows[0]), ...localGet(stride), ...i32Add, ...localSet(end)],
     ...op.doWhile(
       [...sixteenDimensions, ...advance],
       [...localGet(rows[0]), ...localGet(end), ...op.i32LtU],
@@ -94,53 +151,7 @@ function scanInt8(): WasmFunction {
       ...[...i32Add, ...i32Add, ...i32Add],
       ...op.i32Store(r * 4),
     ]),
-    ...add(out, 16),
   ];
-  return {
-    name: "scanInt8",
-    parameterCount: 5,
-    locals: [
-      { count: 6, type: "i32" },
-      { count: 5, type: "v128" },
-    ],
-    body: op.doWhile(group, countDown(groups)),
-  };
-}
-
-function gatherInt8(): WasmFunction {
-  const [codes, rows, count, query, stride, out] = [0, 1, 2, 3, 4, 5] as const;
-  const [row, at, end] = [6, 7, 8] as const;
-  const sums = [9, 10] as const;
-  const sixteenDimensions = sums.flatMap((sum, half) => [
-    ...[...localGet(row), ...op.v128Load8x8S(half * 8)],
-    ...[...localGet(at), ...op.v128Load(half * 16), ...op.i32x4DotI16x8S],
-    ...[...localGet(sum), ...op.i32x4Add, ...localSet(sum)],
-  ]);
-  const [first, second] = sums;
-  const body = [
-    ...sums.flatMap((sum) => [...op.v128Zero, ...localSet(sum)]),
-    ...[...localGet(rows), ...op.i32Load(0), ...localGet(stride), ...op.i32Mul],
-    ...[...localGet(codes), ...i32Add, ...localTee(row), ...localGet(stride), ...i32Add],
-    ...[...localSet(end), ...localGet(query), ...localSet(at)],
-    ...op.doWhile(
-      [...sixteenDimensions, ...add(row, 16), ...add(at, 32)],
-      [...localGet(row), ...localGet(end), ...op.i32LtU],
-    ),
-    ...[...localGet(first), ...localGet(second), ...op.i32x4Add, ...localSet(first)],
-    ...localGet(out),
-    ...[0, 1, 2, 3].flatMap((lane) => [...localGet(first), ...op.i32x4ExtractLane(lane)]),
-    ...[...i32Add, ...i32Add, ...i32Add, ...op.i32Store(0)],
-    ...[...add(rows, 4), ...add(out, 4)],
-  ];
-  return {
-    name: "gatherInt8",
-    parameterCount: 6,
-    locals: [
-      { count: 3, type: "i32" },
-      { count: 2, type: "v128" },
-    ],
-    body: op.doWhile(body, countDown(count)),
-  };
 }
 
 function dotFloat32(): WasmFunction {
