@@ -2,6 +2,7 @@ import { NotFoundError } from "../errors.js";
 import { matchesFilter } from "../filter/matches-filter.js";
 import type { DocId } from "../run/ranking.js";
 import { explainHit, rankIn } from "./explain-hit.js";
+import { rerankCandidates } from "./rerank-candidates.js";
 import { retrieve, type SearchSource } from "./retrieval.js";
 import { rankFirstStage } from "./search.js";
 import type { Explanation, Stage } from "./search-answer.js";
@@ -56,8 +57,9 @@ export async function explainDocument(
   const document = snapshot.segments[place.segmentOrd]!.document(place.docOrd);
   const docId = document._id;
   const first = await rankFirstStage(source, retrieval, request, clock);
-  const rank = rankIn(first.ranking, docId);
-  const explain = explainHit(retrieval, first, docId, place);
+  const final = await rerankCandidates(source, snapshot, request, first.ranking, clock, signal);
+  const rank = rankIn(final.ranking, docId);
+  const explain = explainHit(retrieval, first, docId, place, final.explain(docId));
   const onPage = rank !== null && rank > request.offset && rank <= request.offset + request.limit;
 
   const shortfalls: Shortfall[] = [];
@@ -84,8 +86,8 @@ export async function explainDocument(
   }
   if (rank === null && mode === "hybrid") fell("fusion", "no leg returned it");
   if (rank !== null && !onPage) {
-    const at = first.ranking[request.offset + request.limit - 1];
-    const score = first.ranking[rank - 1]?.score ?? 0;
+    const at = final.ranking[request.offset + request.limit - 1];
+    const score = final.ranking[rank - 1]?.score ?? 0;
     fell(
       "page",
       `rank ${rank} is not between ${request.offset + 1} and ${request.offset + request.limit}` +
@@ -100,7 +102,7 @@ export async function explainDocument(
     id: docId,
     title: document.title,
     rank,
-    score: rank === null ? null : (first.ranking[rank - 1]?.score ?? null),
+    score: rank === null ? null : (final.ranking[rank - 1]?.score ?? null),
     onPage,
     shortfalls,
     explain,

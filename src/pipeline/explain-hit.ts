@@ -3,7 +3,7 @@ import { fusionName } from "../fusion/fusion-text.js";
 import type { DocId } from "../run/ranking.js";
 import type { Retrieval } from "./retrieval.js";
 import type { RankedCandidates } from "./search.js";
-import type { ExplainedLeg, Explanation } from "./search-answer.js";
+import type { ExplainedLeg, ExplainedRerank, Explanation } from "./search-answer.js";
 
 /**
  * Why a document has its score: per leg its rank and score, for BM25 every term's part, and what
@@ -14,6 +14,7 @@ export function explainHit(
   { fused, fusion }: RankedCandidates,
   docId: DocId,
   place: DocumentPlace,
+  rerank: ExplainedRerank | null,
 ): Explanation {
   const explained = fused?.explain(docId) ?? null;
   const parts = new Map(explained?.parts.map((part) => [part.leg, part]) ?? []);
@@ -36,6 +37,7 @@ export function explainHit(
             score,
           },
         }),
+    ...(rerank === null ? {} : { rerank }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Encoder, EncoderIdentity } from "../dense/encoder.js";
 import { EncoderMismatchError } from "../errors.js";
 import type { ModelDescription } from "../models/model-description.js";
+import type { Reranker } from "../rerank/reranker.js";
 
 /** Where models are found. */
 export interface ModelPoolOptions {
@@ -14,7 +15,8 @@ export interface ModelPoolOptions {
  */
 export class ModelPool {
   readonly #modelsDir: string | undefined;
-  readonly #encoders = new Map<string, Promise<Encoder>>();
+  /** By what they are for and by name or folder. */
+  readonly #opened = new Map<string, Promise<{ close(): Promise<void> }>>();
 
   constructor(options: ModelPoolOptions = {}) {
     this.#modelsDir = options.modelsDir;
@@ -34,13 +36,29 @@ export class ModelPool {
 
   /** The encoder of that name, whatever collection it is for. */
   encoder(nameOrFolder: string): Promise<Encoder> {
-    const known = this.#encoders.get(nameOrFolder);
-    if (known !== undefined) return known;
-    const opening = this.#open(nameOrFolder);
-    this.#encoders.set(nameOrFolder, opening);
-    // A failed opening is tried again next time: the model may have been added meanwhile.
-    opening.catch(() => this.#encoders.delete(nameOrFolder));
-    return opening;
+    return this.#once(`encoder ${nameOrFolder}`, async () => {
+      const folder = await this.#folder(nameOrFolder);
+      const { openEncoder } = await import("../dense/open-encoder.js");
+      return openEncoder(folder);
+    });
+  }
+
+  /** The cross-encoder of that name. */
+  crossEncoder(nameOrFolder: string): Promise<Reranker> {
+    return this.#once(`cross-encoder ${nameOrFolder}`, async () => {
+      const folder = await this.#folder(nameOrFolder);
+      const { openCrossEncoder } = await import("../rerank/cross-encoder-reranker.js");
+      return openCrossEncoder(folder);
+    });
+  }
+
+  /** Late interaction over the token vectors of the encoder of that name. */
+  lateInteraction(nameOrFolder: string): Promise<Reranker> {
+    return this.#once(`late interaction ${nameOrFolder}`, async () => {
+      const folder = await this.#folder(nameOrFolder);
+      const { openLateInteraction } = await import("../rerank/late-interaction-reranker.js");
+      return openLateInteraction(folder);
+    });
   }
 
   /**
@@ -82,11 +100,25 @@ export class ModelPool {
 
   /** Ends the worker threads of every opened model. */
   async close(): Promise<void> {
-    const opened = await Promise.allSettled(this.#encoders.values());
-    this.#encoders.clear();
+    const opened = await Promise.allSettled(this.#opened.values());
+    this.#opened.clear();
     for (const result of opened) {
       if (result.status === "fulfilled") await result.value.close();
     }
+  }
+
+  #once<Model extends { close(): Promise<void> }>(
+    key: string,
+    open: () => Promise<Model>,
+  ): Promise<Model> {
+    // A key names what it is opened as, so the model found under it is of that type.
+    const known = this.#opened.get(key) as Promise<Model> | undefined;
+    if (known !== undefined) return known;
+    const opening = open();
+    this.#opened.set(key, opening);
+    // A failed opening is tried again next time: the model may have been added meanwhile.
+    opening.catch(() => this.#opened.delete(key));
+    return opening;
   }
 
   async #folder(nameOrFolder: string): Promise<string> {
@@ -95,11 +127,5 @@ export class ModelPool {
       nameOrFolder,
       this.#modelsDir === undefined ? {} : { modelsDir: this.#modelsDir },
     );
-  }
-
-  async #open(nameOrFolder: string): Promise<Encoder> {
-    const folder = await this.#folder(nameOrFolder);
-    const { openEncoder } = await import("../dense/open-encoder.js");
-    return openEncoder(folder);
   }
 }

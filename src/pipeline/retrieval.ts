@@ -5,6 +5,7 @@ import { InputError, type SearchError } from "../errors.js";
 import type { Filter } from "../filter/filter.js";
 import type { Fusion } from "../fusion/fusion.js";
 import type { Bitset } from "../numeric/bitset.js";
+import type { Reranker } from "../rerank/reranker.js";
 import type { LegHits } from "../run/doc-names.js";
 import type { DocId } from "../run/ranking.js";
 import type { Bm25Parameters } from "../sparse/bm25.js";
@@ -20,6 +21,12 @@ export interface SearchSource {
   snapshot(): Snapshot;
   /** The encoder that the snapshot's vectors were made with; opened when first needed. */
   encoder(): Promise<Encoder>;
+  /**
+   * The reranker of that name: a cross-encoder, or `late-interaction` over the collection's encoder.
+   *
+   * @throws {ModelMissingError} no such model
+   */
+  reranker(name: string): Promise<Reranker>;
   /** The fusion of requests that name none: what tuning saved, else `defaultFusion`. */
   defaultFusion(snapshot: Snapshot): Fusion;
 }

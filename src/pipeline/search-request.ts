@@ -18,6 +18,18 @@ export const requestLimits = {
   fields: 100,
 } as const;
 
+/** How the top of the fused ranking is reranked. */
+export interface RerankRequest {
+  /** A cross-encoder below the models folder, or `late-interaction` over the collection's encoder. */
+  readonly model: string;
+  /** How many of the best candidates are reranked. */
+  readonly depth: number;
+  /** Stop after so many milliseconds with the best order so far. */
+  readonly budgetMs?: number | undefined;
+  /** 1: the reranker's score decides; less: mixed with the first stage's, both min-max normalised. */
+  readonly weight: number;
+}
+
 /** A request with every default filled in. */
 export interface SearchRequest {
   readonly query: string;
@@ -33,6 +45,7 @@ export interface SearchRequest {
   /** How many candidates each leg returns. Never depends on `limit`, so scores do not either. */
   readonly depth: { readonly sparse: number; readonly dense: number };
   readonly fusion?: Fusion | undefined;
+  readonly rerank?: RerankRequest | undefined;
   /** BM25 parameters of this query alone. */
   readonly bm25?: { readonly k1?: number | undefined; readonly b?: number | undefined } | undefined;
   readonly explain: boolean;
@@ -63,6 +76,7 @@ export type SearchRequestInput = { readonly query: string } & {
   /** JSON or text form; see `filter/`. */
   readonly filter?: unknown;
   readonly fusion?: FusionInput | undefined;
+  readonly rerank?: (Pick<RerankRequest, "model"> & Partial<RerankRequest>) | undefined;
 };
 
 const depthSchema = z.int().min(1).max(requestLimits.depth);
@@ -83,6 +97,14 @@ export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictOb
     .strictObject({ sparse: depthSchema.default(1000), dense: depthSchema.default(1000) })
     .prefault({}),
   fusion: fusionSchema.optional(),
+  rerank: z
+    .strictObject({
+      model: z.string().min(1).max(256),
+      depth: z.int().min(1).max(requestLimits.rerankDepth).default(50),
+      budgetMs: z.number().positive().max(600_000).optional(),
+      weight: z.number().min(0).max(1).default(1),
+    })
+    .optional(),
   bm25: z
     .strictObject({
       k1: z.number().min(0).max(1000).optional(),

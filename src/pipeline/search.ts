@@ -9,6 +9,7 @@ import { acceptedDocuments } from "./accepted-documents.js";
 import { explainHit } from "./explain-hit.js";
 import { highlighter } from "./highlight-hit.js";
 import { fuseLegs } from "./rank-candidates.js";
+import { rerankCandidates } from "./rerank-candidates.js";
 import { type Retrieval, retrieve, type SearchSource } from "./retrieval.js";
 import type { SearchAnswer, SearchHit } from "./search-answer.js";
 import type { SearchRequest } from "./search-request.js";
@@ -39,8 +40,9 @@ export async function search(
   const clock = new StageClock();
   const retrieval = await retrieve(source, request, clock, signal);
   const first = await rankFirstStage(source, retrieval, request, clock);
-  const { ranking } = first;
   const { snapshot } = retrieval;
+  const final = await rerankCandidates(source, snapshot, request, first.ranking, clock, signal);
+  const { ranking } = final;
 
   const page = ranking.slice(request.offset, request.offset + request.limit);
   const highlightsOf = request.highlight ? highlighter(snapshot, retrieval.query) : null;
@@ -54,19 +56,23 @@ export async function search(
       score,
       document: selectFields(document, request.fields),
       ...(highlightsOf === null ? {} : { highlights: highlightsOf(document) }),
-      ...(request.explain ? { explain: explainHit(retrieval, first, docId, place) } : {}),
+      ...(request.explain
+        ? { explain: explainHit(retrieval, first, docId, place, final.explain(docId)) }
+        : {}),
     };
   });
 
   const reachable = reachableDocuments(retrieval, request);
-  const { degradedReason } = retrieval;
+  const reasons = [retrieval.degradedReason, final.degradedReason].filter(
+    (reason) => reason !== null,
+  );
   return {
     query: request.query,
     mode: retrieval.mode,
     tookMs: clock.tookMs(),
     stages: clock.stages,
-    degraded: degradedReason !== null,
-    ...(degradedReason === null ? {} : { degradedReason }),
+    degraded: reasons.length > 0,
+    ...(reasons.length === 0 ? {} : { degradedReason: reasons.join("; ") }),
     total: reachable.total,
     ...(reachable.facets === null ? {} : { facets: reachable.facets }),
     hits,

@@ -10,6 +10,7 @@ import { parseDocument } from "../corpus/parse-document.js";
 import type { Encoder } from "../dense/encoder.js";
 import { InputError, ModelMissingError } from "../errors.js";
 import type { Fusion } from "../fusion/fusion.js";
+import type { Reranker } from "../rerank/reranker.js";
 import { isMissing } from "../store/file-system.js";
 import { ModelPool } from "./model-pool.js";
 import type { SearchSource } from "./retrieval.js";
@@ -34,6 +35,9 @@ export interface CreateOptions {
   readonly encoder?: string | null;
   readonly settings?: Omit<CollectionSettingsInput, "encoder">;
 }
+
+/** Reranker that needs no model beside the collection's encoder. */
+export const lateInteraction = "late-interaction";
 
 /** The encoder that comes with the package. */
 export const bundledEncoder = "braid-mini";
@@ -111,6 +115,20 @@ export class SearchableCollection implements SearchSource {
       throw new InputError(`${this.collection.directory} has no dense leg`, { name: this.name });
     }
     return this.#models.encoderOf(identity, this.#encoderName);
+  }
+
+  async reranker(name: string): Promise<Reranker> {
+    if (name !== lateInteraction) return this.#models.crossEncoder(name);
+    const identity = this.collection.encoderIdentity;
+    if (identity === null) {
+      throw new InputError(
+        `${lateInteraction} reads the encoder's token vectors, and there is none`,
+        {
+          name: this.name,
+        },
+      );
+    }
+    return this.#models.lateInteraction(this.#encoderName ?? identity.name);
   }
 
   defaultFusion(): Fusion {

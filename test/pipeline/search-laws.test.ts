@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Document } from "../../src/corpus/document.js";
 import type { FusionInput } from "../../src/fusion/fusion.js";
+import { search } from "../../src/pipeline/search.js";
+import { parseSearchRequest } from "../../src/pipeline/search-request.js";
 import { compareDocIds } from "../../src/run/ranking.js";
 import { tinyDocument, tinySource } from "./tiny-source.js";
 
@@ -273,8 +275,6 @@ describe("laws of a result", () => {
   it("a failing encoder fails a hybrid query, or degrades it where the caller allows", async () => {
     const source = await tinySource([tinyDocument("a", "ash"), tinyDocument("b", "elm")]);
     const broken = { ...source, encoder: () => Promise.reject(new Error("out of order")) };
-    const { search } = await import("../../src/pipeline/search.js");
-    const { parseSearchRequest } = await import("../../src/pipeline/search-request.js");
     try {
       await assert.rejects(search(broken, parseSearchRequest({ query: "ash" })), /out of order/);
       const answer = await search(
@@ -287,6 +287,57 @@ describe("laws of a result", () => {
         answer.hits.map(({ id }) => id),
         ["a"],
       );
+    } finally {
+      await source.close();
+    }
+  });
+
+  it("reranking reorders the top, adds and drops nothing, and says what it did", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        corpus,
+        query,
+        fc.integer({ min: 1, max: 8 }),
+        fc.constantFrom(0, 0.5, 1),
+        async (documents, text, rerankDepth, weight) => {
+          const source = await tinySource(documents);
+          try {
+            const first = await source.search({ query: text, limit: 100 });
+            const reranked = await source.search({
+              query: text,
+              limit: 100,
+              explain: true,
+              rerank: { model: "length", depth: rerankDepth, weight },
+            });
+            const ids = (hits: readonly { id: string }[]): string[] => hits.map(({ id }) => id);
+            assert.deepEqual(ids(reranked.hits).sort(), ids(first.hits).sort());
+            assert.deepEqual(
+              ids(reranked.hits.slice(rerankDepth)),
+              ids(first.hits.slice(rerankDepth)),
+            );
+            for (const { id, explain } of reranked.hits.slice(0, rerankDepth)) {
+              assert.equal(explain?.rerank?.rankBefore, ids(first.hits).indexOf(id) + 1);
+            }
+          } finally {
+            await source.close();
+          }
+        },
+      ),
+      runs,
+    );
+  });
+
+  it("a failing reranker leaves the first stage's order where the caller allows it", async () => {
+    const source = await tinySource([tinyDocument("a", "ash"), tinyDocument("b", "ash elm")]);
+    const broken = { ...source, reranker: () => Promise.reject(new Error("no such model")) };
+    const request = { query: "ash", rerank: { model: "gone" } };
+    try {
+      await assert.rejects(search(broken, parseSearchRequest(request)), /no such model/);
+      const answer = await search(broken, parseSearchRequest({ ...request, allowDegraded: true }));
+      const first = await source.search({ query: "ash" });
+      assert.equal(answer.degraded, true);
+      assert.match(answer.degradedReason ?? "", /rerank: no such model/);
+      assert.deepEqual(answer.hits, first.hits);
     } finally {
       await source.close();
     }

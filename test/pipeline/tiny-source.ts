@@ -6,6 +6,7 @@ import type { SearchSource } from "../../src/pipeline/retrieval.js";
 import { search } from "../../src/pipeline/search.js";
 import type { SearchAnswer } from "../../src/pipeline/search-answer.js";
 import { parseSearchRequest, type SearchRequestInput } from "../../src/pipeline/search-request.js";
+import type { Reranker } from "../../src/rerank/reranker.js";
 import type { DocId } from "../../src/run/ranking.js";
 import { HashEncoder } from "../collection/hash-encoder.js";
 import { SimulatedDisk } from "../store/simulated-disk.js";
@@ -36,12 +37,20 @@ export async function tinySource(
       if (encoder === null) throw new Error("the tiny collection has no encoder");
       return encoder;
     },
+    reranker: async () => lengthReranker,
     defaultFusion: () => defaultFusion,
     search: (request) => search(source, parseSearchRequest(request)),
     close: () => collection.close(),
   };
   return source;
 }
+
+/** Reranker without a model: longer texts are better, which no first stage would say. */
+const lengthReranker: Reranker = {
+  identity: { name: "length", fingerprint: "length@1" },
+  score: async (_query, texts) => Float32Array.from(texts, ({ length }) => length),
+  close: async () => {},
+};
 
 /** A document with an id, words and metadata. */
 export function tinyDocument(

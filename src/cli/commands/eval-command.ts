@@ -16,22 +16,18 @@ import { type CommonOptions, printJson, printText, say, textTable, UsageError } 
 import { ProgressLine } from "../progress.js";
 import { withCollection } from "../session.js";
 import { measuresOption, perQueryOf, sayMissing } from "./run-commands.js";
-import { requestOf } from "./search-command.js";
+import { type RequestOptions, requestOf } from "./search-command.js";
 
-interface EvalOptions extends CommonOptions {
+interface EvalOptions extends CommonOptions, RequestOptions {
   readonly dataset?: string;
   readonly split: string;
   readonly topics?: string;
   readonly qrels?: string;
   readonly systems?: string;
   readonly measures?: string;
-  readonly fusion?: string;
-  readonly depth?: string;
   readonly runs?: string;
   readonly perQuery?: boolean;
   readonly keepIdentical?: boolean;
-  readonly k1?: string;
-  readonly b?: string;
 }
 
 /** Hits per query of a run, the depth of AP@1000 and R@1000. */

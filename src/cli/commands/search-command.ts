@@ -17,18 +17,12 @@ import {
 import { ProgressLine } from "../progress.js";
 import { withCollection } from "../session.js";
 
-interface SearchOptions extends CommonOptions {
-  readonly mode?: SearchMode;
+interface SearchOptions extends CommonOptions, RequestOptions {
   readonly limit?: string;
   readonly offset?: string;
-  readonly depth?: string;
-  readonly fusion?: string;
-  readonly filter?: string;
   readonly facets?: string;
   readonly explain?: boolean;
   readonly highlight?: boolean;
-  readonly k1?: string;
-  readonly b?: string;
   readonly topics?: string;
   readonly run?: string;
   readonly tag?: string;
@@ -36,6 +30,10 @@ interface SearchOptions extends CommonOptions {
 
 /** Options of the command line that shape a request, whatever the query. */
 export interface RequestOptions {
+  readonly rerank?: string;
+  readonly rerankDepth?: string;
+  readonly rerankWeight?: string;
+  readonly budgetMs?: string;
   readonly mode?: SearchMode;
   readonly depth?: string;
   readonly fusion?: string;
@@ -54,6 +52,17 @@ export function requestOf(options: RequestOptions): Omit<SearchRequestInput, "qu
     depth: depth === undefined ? undefined : { sparse: depth, dense: depth },
     fusion: options.fusion === undefined ? undefined : parseFusion(options.fusion),
     filter: options.filter === undefined ? undefined : filterOption(options.filter),
+    rerank:
+      options.rerank === undefined
+        ? undefined
+        : {
+            model: options.rerank,
+            ...defined({
+              depth: countOption("--rerank-depth", options.rerankDepth, 1),
+              weight: numberOption("--rerank-weight", options.rerankWeight),
+              budgetMs: numberOption("--budget-ms", options.budgetMs),
+            }),
+          },
     bm25: k1 === undefined && b === undefined ? undefined : defined({ k1, b }),
   });
 }
