@@ -163,16 +163,17 @@ export class PostingsCursor implements WindowCursor {
     const { candidates, candidateScores } = memory;
     const blockEnds = this.#blockEnds;
     const blockCount = this.#blockCount;
-    const docs = this.#docs;
-    const lengths = this.#lengths;
-    const weight = this.#weight;
+    const access = this.#access;
     let block = this.#block;
     let lastDoc = block < blockCount ? this.#lastDoc(block) : noMoreDocs;
-    let blockBound = block < blockCount ? weight * this.#bounds[block]! : 0;
+    let blockBound = block < blockCount ? this.#weight * this.#bounds[block]! : 0;
     let left = 0;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count; ) {
       const score = candidateScores[i]!;
-      if (score + rest < needed) continue;
+      if (score + rest < needed) {
+        i++;
+        continue;
+      }
       const offset = candidates[i]!;
       const doc = lo + offset;
       if (lastDoc < doc) {
@@ -181,27 +182,60 @@ export class PostingsCursor implements WindowCursor {
           block++;
         if (block < blockCount && this.#lastDoc(block) < doc) block++;
         lastDoc = block < blockCount ? this.#lastDoc(block) : noMoreDocs;
-        blockBound = block < blockCount ? weight * this.#bounds[block]! : 0;
+        blockBound = block < blockCount ? this.#weight * this.#bounds[block]! : 0;
       }
-      let more = 0;
-      if (block < blockCount) {
-        if (score + blockBound + restAfter < needed) continue;
-        if (this.#decoded !== block) this.#decodeDocs(block);
-        const end = this.#count;
-        let at = this.#at;
-        while (at + 8 < end && docs[at + 8]! < doc) at += 8;
-        while (at < end && docs[at]! < doc) at++;
-        this.#at = at;
-        if (at < end && docs[at] === doc) {
-          if (!this.#hasTfs) this.#decodeTfs(block);
-          more = weight * this.#table.of(this.#tfs[at]!, lengths[doc]!);
-        }
+      if (score + blockBound + restAfter < needed) {
+        i++;
+        continue;
       }
-      candidates[left] = offset;
-      candidateScores[left++] = score + more;
+      if (block === blockCount) {
+        candidates[left] = offset;
+        candidateScores[left++] = score;
+        i++;
+        continue;
+      }
+      if (this.#decoded !== block) this.#decodeDocs(block);
+      if (!this.#hasTfs) this.#decodeTfs(block);
+      if (access === null) {
+        candidates[left] = offset;
+        candidateScores[left++] = score + this.#scoreOf(doc);
+        i++;
+        continue;
+      }
+      i = access.kernels.probe(
+        access.slotAddress,
+        access.slotAddress + 4 * blockSize,
+        this.#at,
+        this.#count,
+        lo,
+        lastDoc,
+        this.#weight,
+        access.lengthsAddress,
+        access.parametersAddress,
+        memory.candidatesAddress,
+        memory.candidateScoresAddress,
+        i,
+        count,
+        left,
+        needed - blockBound - restAfter,
+        memory.stateAddress,
+      );
+      left = memory.state[0]!;
+      this.#at = memory.state[1]!;
     }
     this.#block = block;
     return left;
+  }
+
+  /** Score of a document of the decoded block, 0 where it lacks the term. */
+  #scoreOf(doc: number): number {
+    const docs = this.#docs;
+    const count = this.#count;
+    let at = this.#at;
+    while (at < count && docs[at]! < doc) at++;
+    this.#at = at;
+    if (at === count || docs[at] !== doc) return 0;
+    return this.#weight * this.#table.of(this.#tfs[at]!, this.#lengths[doc]!);
   }
 
   /** Last document of a block; `noMoreDocs` for a tail that is not decoded. */

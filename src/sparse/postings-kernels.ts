@@ -35,6 +35,30 @@ export interface PostingsKernels {
     touched: number,
   ): number;
   /**
+   * Goes over candidates `from` .. `candidateCount` - 1 up to document `lastDoc`: drops those with
+   * score < needed, adds to the others the score of the posting with their document, if there is
+   * one from `at` on, and moves them to `left` and on. Returns the first candidate not read; the
+   * new `left` and `at` stand at `state` as two int32.
+   */
+  probe(
+    docs: number,
+    tfs: number,
+    at: number,
+    count: number,
+    lo: number,
+    lastDoc: number,
+    weight: number,
+    lengths: number,
+    parameters: number,
+    candidates: number,
+    candidateScores: number,
+    from: number,
+    candidateCount: number,
+    left: number,
+    needed: number,
+    state: number,
+  ): number;
+  /**
    * Empties the window: lists offsets and scores of touched documents with score >= needed, zeroes
    * all touched scores and bits. Returns how many were listed.
    */
@@ -47,6 +71,8 @@ export interface PostingsKernels {
     scoresOut: number,
   ): number;
 }
+
+const i32s = (count: number): wasm.ValueType[] => new Array(count).fill(wasm.i32);
 
 /** Unpacks 32 vectors of `width` bits from `source`; `use` consumes the one in `value`. */
 function unpackLoop(
@@ -211,76 +237,86 @@ function decodeTfs(): wasm.WasmFunction {
   };
 }
 
+/** Element `index` of the column of 4-byte values at `column`. */
+const wordAddress = (column: number, index: number): wasm.Code =>
+  wasm.i32Add(get(column), wasm.i32Shl(get(index), i32Const(2)));
+/** The same for 8-byte values. */
+const doubleAddress = (column: number, index: number): wasm.Code =>
+  wasm.i32Add(get(column), wasm.i32Shl(get(index), i32Const(3)));
+const parameterAt = (parameters: number, index: number): wasm.Code =>
+  wasm.f64Load(get(parameters), 8 * index);
+
+/** norm = K of the document's length. */
+function setNorm(local: {
+  readonly norm: number;
+  readonly length: number;
+  readonly doc: number;
+  readonly lengths: number;
+  readonly parameters: number;
+}): wasm.Code {
+  const { norm, length, doc, lengths, parameters } = local;
+  return wasm.many(
+    set(length, wasm.i32Load16u(wasm.i32Add(get(lengths), wasm.i32Shl(get(doc), i32Const(1))))),
+    set(
+      norm,
+      wasm.choose(
+        wasm.f64,
+        wasm.i32LtU(get(length), i32Const(kernelTableLengths)),
+        wasm.f64Load(doubleAddress(parameters, length), 40),
+        // k1 ((1 - b) + b length / average), rounded as `TermFrequencyFactor.factor` rounds.
+        wasm.f64Mul(
+          parameterAt(parameters, 0),
+          wasm.f64Add(
+            wasm.f64Sub(wasm.f64Const(1), parameterAt(parameters, 1)),
+            wasm.f64Div(
+              wasm.f64Mul(parameterAt(parameters, 1), wasm.f64ConvertI32(get(length))),
+              parameterAt(parameters, 2),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** weight (scale tf / (tf + K) + floor). */
+function termScore(local: {
+  readonly weight: number;
+  readonly tf: number;
+  readonly norm: number;
+  readonly parameters: number;
+}): wasm.Code {
+  const { weight, tf, norm, parameters } = local;
+  const saturated = wasm.f64Div(get(tf), wasm.f64Add(get(tf), get(norm)));
+  return wasm.f64Mul(
+    get(weight),
+    wasm.f64Add(wasm.f64Mul(parameterAt(parameters, 3), saturated), parameterAt(parameters, 4)),
+  );
+}
+
 function accumulate(): wasm.WasmFunction {
   const [docs, tfs, at, count, lo, hi, weight] = [0, 1, 2, 3, 4, 5, 6];
   const [lengths, parameters, scores, touched] = [7, 8, 9, 10];
   const [doc, offset, address, length] = [11, 12, 13, 14];
-  const [tf, norm, scale, floor] = [15, 16, 17, 18];
-  const parameter = (index: number): wasm.Code => wasm.f64Load(get(parameters), 8 * index);
+  const [tf, norm] = [15, 16];
   return {
     name: "accumulate",
-    parameters: [
-      wasm.i32,
-      wasm.i32,
-      wasm.i32,
-      wasm.i32,
-      wasm.i32,
-      wasm.i32,
-      wasm.f64,
-      wasm.i32,
-      wasm.i32,
-      wasm.i32,
-      wasm.i32,
-    ],
+    parameters: [...i32s(6), wasm.f64, ...i32s(4)],
     results: [wasm.i32],
-    locals: [wasm.i32, wasm.i32, wasm.i32, wasm.i32, wasm.f64, wasm.f64, wasm.f64, wasm.f64],
+    locals: [...i32s(4), wasm.f64, wasm.f64],
     body: wasm.many(
-      set(scale, parameter(3)),
-      set(floor, parameter(4)),
       wasm.block(
         wasm.loop(
           wasm.leaveIf(1, wasm.i32GeU(get(at), get(count))),
-          set(address, wasm.i32Shl(get(at), i32Const(2))),
-          set(doc, wasm.i32Load(wasm.i32Add(get(docs), get(address)))),
+          set(doc, wasm.i32Load(wordAddress(docs, at))),
           wasm.leaveIf(1, wasm.i32GeU(get(doc), get(hi))),
-          set(tf, wasm.f64ConvertI32(wasm.i32Load(wasm.i32Add(get(tfs), get(address))))),
-          set(
-            length,
-            wasm.i32Load16u(wasm.i32Add(get(lengths), wasm.i32Shl(get(doc), i32Const(1)))),
-          ),
-          set(
-            norm,
-            wasm.choose(
-              wasm.f64,
-              wasm.i32LtU(get(length), i32Const(kernelTableLengths)),
-              wasm.f64Load(wasm.i32Add(get(parameters), wasm.i32Shl(get(length), i32Const(3))), 40),
-              // k1 ((1 - b) + b length / average), rounded as `TermFrequencyFactor.factor` rounds.
-              wasm.f64Mul(
-                parameter(0),
-                wasm.f64Add(
-                  wasm.f64Sub(wasm.f64Const(1), parameter(1)),
-                  wasm.f64Div(
-                    wasm.f64Mul(parameter(1), wasm.f64ConvertI32(get(length))),
-                    parameter(2),
-                  ),
-                ),
-              ),
-            ),
-          ),
+          set(tf, wasm.f64ConvertI32(wasm.i32Load(wordAddress(tfs, at)))),
+          setNorm({ norm, length, doc, lengths, parameters }),
           set(offset, wasm.i32Sub(get(doc), get(lo))),
-          set(address, wasm.i32Add(get(scores), wasm.i32Shl(get(offset), i32Const(3)))),
+          set(address, doubleAddress(scores, offset)),
           wasm.f64Store(
             get(address),
-            wasm.f64Add(
-              wasm.f64Load(get(address)),
-              wasm.f64Mul(
-                get(weight),
-                wasm.f64Add(
-                  wasm.f64Mul(get(scale), wasm.f64Div(get(tf), wasm.f64Add(get(tf), get(norm)))),
-                  get(floor),
-                ),
-              ),
-            ),
+            wasm.f64Add(wasm.f64Load(get(address)), termScore({ weight, tf, norm, parameters })),
           ),
           set(
             address,
@@ -298,6 +334,63 @@ function accumulate(): wasm.WasmFunction {
         ),
       ),
       get(at),
+    ),
+  };
+}
+
+function probe(): wasm.WasmFunction {
+  const [docs, tfs, at, count, lo, lastDoc, weight] = [0, 1, 2, 3, 4, 5, 6];
+  const [lengths, parameters, candidates, candidateScores] = [7, 8, 9, 10];
+  const [from, candidateCount, left, needed, state] = [11, 12, 13, 14, 15];
+  const [doc, offset, length] = [16, 17, 18];
+  const [tf, norm, score] = [19, 20, 21];
+  const docAt = wasm.i32Load(wordAddress(docs, at));
+  const skipToDoc = wasm.block(
+    wasm.loop(
+      wasm.leaveIf(1, wasm.i32GeU(get(at), get(count))),
+      wasm.leaveIf(1, wasm.i32GeU(docAt, get(doc))),
+      set(at, wasm.i32Add(get(at), i32Const(1))),
+      wasm.leave(0),
+    ),
+  );
+  const addPosting = wasm.many(
+    set(tf, wasm.f64ConvertI32(wasm.i32Load(wordAddress(tfs, at)))),
+    setNorm({ norm, length, doc, lengths, parameters }),
+    set(score, wasm.f64Add(get(score), termScore({ weight, tf, norm, parameters }))),
+  );
+  return {
+    name: "probe",
+    parameters: [...i32s(6), wasm.f64, ...i32s(7), wasm.f64, wasm.i32],
+    results: [wasm.i32],
+    locals: [...i32s(3), wasm.f64, wasm.f64, wasm.f64],
+    body: wasm.many(
+      wasm.block(
+        wasm.loop(
+          wasm.leaveIf(1, wasm.i32GeU(get(from), get(candidateCount))),
+          set(offset, wasm.i32Load(wordAddress(candidates, from))),
+          set(doc, wasm.i32Add(get(lo), get(offset))),
+          wasm.leaveIf(1, wasm.i32GtU(get(doc), get(lastDoc))),
+          set(score, wasm.f64Load(doubleAddress(candidateScores, from))),
+          set(from, wasm.i32Add(get(from), i32Const(1))),
+          wasm.when(
+            wasm.f64Ge(get(score), get(needed)),
+            wasm.many(
+              skipToDoc,
+              wasm.when(
+                wasm.i32LtU(get(at), get(count)),
+                wasm.when(wasm.i32Eqz(wasm.i32Sub(docAt, get(doc))), addPosting),
+              ),
+              wasm.i32Store(wordAddress(candidates, left), get(offset)),
+              wasm.f64Store(doubleAddress(candidateScores, left), get(score)),
+              set(left, wasm.i32Add(get(left), i32Const(1))),
+            ),
+          ),
+          wasm.leave(0),
+        ),
+      ),
+      wasm.i32Store(get(state), get(left)),
+      wasm.i32Store(get(state), get(at), 4),
+      get(from),
     ),
   };
 }
@@ -356,7 +449,7 @@ function select(): wasm.WasmFunction {
 
 /** Compiles the kernels over `memory`. */
 export function compileKernels(memory: WebAssembly.Memory): PostingsKernels {
-  const bytes = wasm.assemble([decodeDocs(), decodeTfs(), accumulate(), select()]);
+  const bytes = wasm.assemble([decodeDocs(), decodeTfs(), accumulate(), probe(), select()]);
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
     env: { memory },
   });

@@ -1,5 +1,5 @@
 import type { Bitset } from "../numeric/bitset.js";
-import type { TopKHeap } from "../numeric/top-k-heap.js";
+import type { TopKSelector } from "../numeric/top-k-selector.js";
 import type { WindowCursor } from "./postings-cursor.js";
 import { type SearchMemory, windowSize } from "./search-memory.js";
 
@@ -32,7 +32,7 @@ export interface PruningCounters {
 }
 
 /**
- * Offers the matches of one segment to the heap, leaving out those that cannot enter it.
+ * Offers the matches of one segment to the best, leaving out those that cannot enter it.
  *
  * @param cursors in the order in which scores are summed
  * @param accept documents that may be hits; null: all
@@ -43,7 +43,7 @@ export function searchSegment(
   docCount: number,
   accept: Bitset | null,
   reject: Bitset | null,
-  heap: TopKHeap,
+  best: TopKSelector,
   segmentOrd: number,
   memory: SearchMemory,
   counters: PruningCounters | null,
@@ -64,7 +64,7 @@ export function searchSegment(
       bound += cursors[i]!.windowBound(lo, hi);
       rest[i] = bound;
     }
-    const threshold = heap.threshold * slack;
+    const threshold = best.threshold * slack;
     if (bound < threshold) {
       if (counters !== null) counters.skippedWindows++;
       continue;
@@ -90,7 +90,7 @@ export function searchSegment(
     }
     const { candidates, candidateScores } = memory;
     for (let i = 0; i < count; i++) {
-      heap.push(Math.fround(candidateScores[i]!), segmentOrd, lo + candidates[i]!);
+      best.push(Math.fround(candidateScores[i]!), segmentOrd, lo + candidates[i]!);
     }
   }
 }

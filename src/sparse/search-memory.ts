@@ -20,18 +20,21 @@ const lengthsLimitBytes: number = 256 * 2 ** 20;
  * kernels, copies of document lengths. Searches are synchronous, so they never share it.
  *
  * ```text
- * stage │ slots: 128 documents, 128 tfs each │ parameters │ scores │ touched │ candidates │ lengths …
+ * stage │ state │ slots: 128 documents, 128 tfs each │ parameters │ scores │ touched │ candidates │ lengths …
  * ```
  */
 export class SearchMemory {
   readonly kernels: PostingsKernels | null;
   readonly stageAddress: number;
+  readonly stateAddress: number;
   readonly scoresAddress: number;
   readonly touchedAddress: number;
   readonly candidatesAddress: number;
   readonly candidateScoresAddress: number;
   /** One block's words, copied here to be unpacked. */
   stage: Int32Array = new Int32Array(0);
+  /** What kernels return beside their result. */
+  state: Int32Array = new Int32Array(0);
   /** Score per document of the window; all zero between windows. */
   scores: Float64Array = new Float64Array(0);
   /** One bit per document of the window that has a score; all zero between windows. */
@@ -60,6 +63,7 @@ export class SearchMemory {
       return address;
     };
     this.stageAddress = reserve(4 * stageWords);
+    this.stateAddress = reserve(8);
     this.#slotsAddress = reserve(slotCount * 8 * blockSize);
     this.#parametersAddress = reserve(parametersCount * parametersBytes);
     this.scoresAddress = reserve(8 * windowSize);
@@ -176,6 +180,7 @@ export class SearchMemory {
   #view(): void {
     const { buffer } = this.#memory;
     this.stage = new Int32Array(buffer, this.stageAddress, stageWords);
+    this.state = new Int32Array(buffer, this.stateAddress, 2);
     this.scores = new Float64Array(buffer, this.scoresAddress, windowSize);
     this.touched = new Int32Array(buffer, this.touchedAddress, windowSize / 32);
     this.candidates = new Int32Array(buffer, this.candidatesAddress, windowSize);

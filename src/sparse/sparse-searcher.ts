@@ -1,6 +1,6 @@
 import { InputError } from "../errors.js";
 import { Bitset } from "../numeric/bitset.js";
-import { TopKHeap } from "../numeric/top-k-heap.js";
+import { TopKSelector } from "../numeric/top-k-selector.js";
 import type { LegHits } from "../run/doc-names.js";
 import { compareDocIds } from "../run/ranking.js";
 import { blockSize } from "./block-codec.js";
@@ -107,17 +107,17 @@ export class SparseSearcher {
   searchExhaustive(query: SparseQuery, options: SparseSearchOptions): SparseHits {
     checkOptions(this.#parts, options);
     const plan = this.#plan(query, options.bm25);
-    const heap = this.#heap(options.depth);
+    const best = this.#selector(options.depth, plan);
     let total = 0;
     for (let ord = 0; ord < this.#parts.length; ord++) {
       const { matches, scores } = this.#scoreSegment(ord, plan);
       this.#restrict(matches, ord, plan, options.accept?.[ord] ?? null);
       for (let doc = matches.next(0); doc >= 0; doc = matches.next(doc + 1)) {
-        heap.push(Math.fround(scores[doc]!), ord, doc);
+        best.push(Math.fround(scores[doc]!), ord, doc);
         total++;
       }
     }
-    return toHits(heap, total, true);
+    return toHits(best, total, true);
   }
 
   /** Per segment all documents that match the query, for totals and facets. */
@@ -178,9 +178,7 @@ export class SparseSearcher {
 
   /** Σ weight · limit: no document, however long it repeats the query, scores above this. */
   upperBound(query: SparseQuery, bm25?: Partial<Bm25Parameters>): number {
-    let bound = 0;
-    for (const { weight, factor } of this.#plan(query, bm25).terms) bound += weight * factor.limit;
-    return bound;
+    return greatestScore(this.#plan(query, bm25));
   }
 
   #searchPruned(
@@ -191,7 +189,7 @@ export class SparseSearcher {
     const { accept, depth, countTotal = false } = options;
     checkOptions(this.#parts, options);
     const plan = this.#plan(query, options.bm25);
-    const heap = this.#heap(depth);
+    const best = this.#selector(depth, plan);
     for (const ord of this.#greatestFirst) {
       const { segment, deleted } = this.#parts[ord]!;
       const cursors = this.#cursors(segment, plan);
@@ -203,7 +201,7 @@ export class SparseSearcher {
           segment.docCount,
           given,
           deleted,
-          heap,
+          best,
           ord,
           searchMemory(),
           counters,
@@ -213,12 +211,12 @@ export class SparseSearcher {
       const allowed = given === null ? Bitset.full(segment.docCount) : given.clone();
       if (deleted !== null) allowed.subtract(deleted);
       restrictToConditions(allowed, plan, segment, ord, this.#storedText);
-      searchSegment(cursors, segment.docCount, allowed, null, heap, ord, searchMemory(), counters);
+      searchSegment(cursors, segment.docCount, allowed, null, best, ord, searchMemory(), counters);
     }
-    const isComplete = heap.size < heap.capacity;
-    if (isComplete || !countTotal) return toHits(heap, heap.size, isComplete);
+    const isComplete = best.size < best.capacity;
+    if (isComplete || !countTotal) return toHits(best, best.size, isComplete);
     const total = this.#count(plan, accept);
-    return toHits(heap, total, true);
+    return toHits(best, total, true);
   }
 
   #count(plan: ScoringPlan, accept: SparseSearchOptions["accept"]): number {
@@ -245,18 +243,14 @@ export class SparseSearcher {
     return scoringPlan(query, this.statistics, this.#settings, parameters);
   }
 
-  #heap(depth: number): TopKHeap {
+  #selector(depth: number, plan: ScoringPlan): TopKSelector {
     const parts = this.#parts;
     const { docCount } = this.statistics;
-    return new TopKHeap(
-      Math.min(depth, Math.max(docCount, 1)),
-      (aMajor, aMinor, bMajor, bMinor) => {
-        const a = parts[aMajor]!.names;
-        const b = parts[bMajor]!.names;
-        if (aMajor === bMajor) return a.idRank[bMinor]! - a.idRank[aMinor]!;
-        return compareDocIds(b.docId(bMinor), a.docId(aMinor));
-      },
-    );
+    return new TopKSelector(Math.min(depth, Math.max(docCount, 1)), greatestScore(plan), {
+      rank: (ord, doc) => parts[ord]!.names.idRank[doc]!,
+      compare: (aOrd, aDoc, bOrd, bDoc) =>
+        compareDocIds(parts[bOrd]!.names.docId(bDoc), parts[aOrd]!.names.docId(aDoc)),
+    });
   }
 
   /** Scores every match of every term, before conditions. */
@@ -373,8 +367,14 @@ function checkOptions(parts: readonly SparseSnapshotPart[], options: SparseSearc
   }
 }
 
-function toHits(heap: TopKHeap, total: number, totalIsExact: boolean): SparseHits {
-  const { scores, majors, minors } = heap.drain();
+function greatestScore(plan: ScoringPlan): number {
+  let bound = 0;
+  for (const { weight, factor } of plan.terms) bound += weight * factor.limit;
+  return bound;
+}
+
+function toHits(best: TopKSelector, total: number, totalIsExact: boolean): SparseHits {
+  const { scores, majors, minors } = best.drain();
   return {
     count: scores.length,
     segmentOrds: majors,
