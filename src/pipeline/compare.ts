@@ -1,7 +1,11 @@
+import type { FusedPart, FusedRanking } from "../fusion/fused-ranking.js";
 import type { DocId, Ranking } from "../run/ranking.js";
+import { explainHit } from "./explain-hit.js";
+import { highlighter } from "./highlight-hit.js";
 import { fuseLegs } from "./rank-candidates.js";
-import { retrieve, type SearchSource } from "./retrieval.js";
-import type { Stage } from "./search-answer.js";
+import { type Retrieval, retrieve, type SearchSource } from "./retrieval.js";
+import { type RankedCandidates, reachableDocuments, selectFields } from "./search.js";
+import type { SearchHit, Stage } from "./search-answer.js";
 import type { SearchRequest } from "./search-request.js";
 import { StageClock } from "./stage-clock.js";
 
@@ -25,6 +29,30 @@ export interface Overlap {
   readonly jaccard: number;
 }
 
+/** A leg's word on a candidate; nulls where it has none. */
+export interface CandidateLeg {
+  /** From 1, tied scores share it, as rank fusion sees it. */
+  readonly rank: number | null;
+  readonly score: number | null;
+  readonly normalized: number | null;
+}
+
+/**
+ * Everything that fusing needs to know of a document: whoever holds the candidates can fuse them
+ * again with other weights without asking the legs again.
+ */
+export interface ComparedCandidate {
+  readonly id: DocId;
+  readonly title: string;
+  readonly sparse: CandidateLeg;
+  readonly dense: CandidateLeg;
+}
+
+export interface CompareOptions {
+  /** Give the best so many of each leg as candidates; default 0. */
+  readonly candidates?: number;
+}
+
 export interface Comparison {
   readonly query: string;
   readonly tookMs: number;
@@ -35,6 +63,14 @@ export interface Comparison {
     readonly sparseHybrid: Overlap;
     readonly denseHybrid: Overlap;
   };
+  /** Documents that the filter admits. */
+  readonly total: number;
+  readonly facets?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Every listed document once, where the request asks for `fields`, `highlight` or `explain`. */
+  readonly documents?: Readonly<
+    Record<string, Pick<SearchHit, "document" | "highlights" | "explain">>
+  >;
+  readonly candidates?: readonly ComparedCandidate[];
 }
 
 /**
@@ -47,6 +83,7 @@ export async function compare(
   source: SearchSource,
   request: SearchRequest,
   signal?: AbortSignal,
+  options: CompareOptions = {},
 ): Promise<Comparison> {
   const clock = new StageClock();
   const retrieval = await retrieve(
@@ -56,10 +93,11 @@ export async function compare(
     signal,
   );
   const { snapshot, sparse, dense } = retrieval;
+  const fusion = request.fusion ?? source.defaultFusion(snapshot);
   const fused = await clock.time(
     "fusion",
     ({ ranking }) => ranking.length,
-    () => fuseLegs(retrieval, request.fusion ?? source.defaultFusion(snapshot)),
+    () => fuseLegs(retrieval, fusion),
   );
   const page = (ranking: Ranking): Ranking =>
     ranking.slice(request.offset, request.offset + request.limit);
@@ -85,20 +123,91 @@ export async function compare(
         hybrid: ranks.hybrid.get(docId) ?? null,
       },
     }));
+  const { total, facets } = reachableDocuments({ ...retrieval, mode: "hybrid" }, request);
+  const wantsDocuments = request.fields !== undefined || request.highlight || request.explain;
+  const first = { ranking: fused.ranking, fused, fusion };
+  const { candidates: candidateCount = 0 } = options;
+  const modes = {
+    sparse: hits(lists.sparse),
+    dense: hits(lists.dense),
+    hybrid: hits(lists.hybrid),
+  };
+  const documents = wantsDocuments
+    ? { documents: listedDocuments(retrieval, first, request, Object.values(lists)) }
+    : {};
+  const candidates =
+    candidateCount > 0 ? { candidates: candidatesOf(retrieval, fused, candidateCount) } : {};
   return {
     query: request.query,
     tookMs: clock.tookMs(),
     stages: clock.stages,
-    modes: {
-      sparse: hits(lists.sparse),
-      dense: hits(lists.dense),
-      hybrid: hits(lists.hybrid),
-    },
+    total,
+    ...(facets === null ? {} : { facets }),
+    modes,
     overlap: {
       sparseDense: overlap(ranks.sparse, ranks.dense),
       sparseHybrid: overlap(ranks.sparse, ranks.hybrid),
       denseHybrid: overlap(ranks.dense, ranks.hybrid),
     },
+    ...documents,
+    ...candidates,
+  };
+}
+
+function listedDocuments(
+  retrieval: Retrieval,
+  first: RankedCandidates,
+  request: SearchRequest,
+  lists: readonly Ranking[],
+): NonNullable<Comparison["documents"]> {
+  const { snapshot } = retrieval;
+  const highlightsOf = request.highlight ? highlighter(snapshot, retrieval.query) : null;
+  // Ids come from outside: __proto__ must be a key like any other.
+  const documents: [string, Pick<SearchHit, "document" | "highlights" | "explain">][] = [];
+  const seen = new Set<DocId>();
+  for (const { docId } of lists.flat()) {
+    const place = seen.has(docId) ? null : snapshot.locate(docId);
+    if (place === null) continue;
+    seen.add(docId);
+    const document = snapshot.segments[place.segmentOrd]!.document(place.docOrd);
+    documents.push([
+      docId,
+      {
+        document: selectFields(document, request.fields),
+        ...(highlightsOf === null ? {} : { highlights: highlightsOf(document) }),
+        ...(request.explain ? { explain: explainHit(retrieval, first, docId, place, null) } : {}),
+      },
+    ]);
+  }
+  return Object.fromEntries(documents);
+}
+
+function candidatesOf(
+  { snapshot, sparse, dense }: Retrieval,
+  fused: FusedRanking,
+  count: number,
+): ComparedCandidate[] {
+  const titles = new Map<DocId, string>();
+  for (const { docId, segmentOrd, docOrd } of [
+    ...(sparse?.ranking.slice(0, count) ?? []),
+    ...(dense?.ranking.slice(0, count) ?? []),
+  ]) {
+    if (!titles.has(docId)) {
+      titles.set(docId, snapshot.segments[segmentOrd]!.document(docOrd).title);
+    }
+  }
+  return [...titles].map(([id, title]) => {
+    const parts = fused.explain(id)?.parts ?? [];
+    return { id, title, sparse: legOf(parts, "sparse"), dense: legOf(parts, "dense") };
+  });
+}
+
+function legOf(parts: readonly FusedPart[], name: string): CandidateLeg {
+  const part = parts.find(({ leg }) => leg === name);
+  return {
+    rank: part?.rank ?? null,
+    score: part?.score ?? null,
+    normalized: part?.normalized ?? null,
   };
 }
 

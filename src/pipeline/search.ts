@@ -98,7 +98,7 @@ export async function rankFirstStage(
 }
 
 /** The document as the caller wants it: `_id` always, of the other fields those asked for. */
-function selectFields(
+export function selectFields(
   document: Document,
   fields: readonly string[] | undefined,
 ): SearchHit["document"] {
@@ -111,7 +111,7 @@ function selectFields(
 }
 
 /** All documents that the query can reach under the filter: what totals and facets count. */
-function reachableDocuments(
+export function reachableDocuments(
   { snapshot, mode, query, accept, sparse }: Retrieval,
   request: SearchRequest,
 ): { total: number; facets: Record<string, Record<string, number>> | null } {
