@@ -49,12 +49,16 @@ export const storedDocumentSchema: z.ZodType = z.looseObject({
   text: z.string(),
 });
 
+const foundDocument = z.looseObject({ _id: z.string() });
+const highlights = z.record(z.string(), z.array(z.string()));
+const facets = z.record(z.string(), z.record(z.string(), count));
+
 const hit = z.strictObject({
   id: z.string(),
   rank,
   score: z.number(),
-  document: z.looseObject({ _id: z.string() }),
-  highlights: z.record(z.string(), z.array(z.string())).optional(),
+  document: foundDocument,
+  highlights: highlights.optional(),
   explain: explanationSchema.optional(),
 });
 
@@ -66,7 +70,7 @@ export const searchAnswerSchema: z.ZodType = z.strictObject({
   degraded: z.boolean(),
   degradedReason: z.string().optional(),
   total: count,
-  facets: z.record(z.string(), z.record(z.string(), count)).optional(),
+  facets: facets.optional(),
   hits: z.array(hit),
 });
 
@@ -95,6 +99,28 @@ export const comparisonSchema: z.ZodType = z.strictObject({
     sparseHybrid: overlap,
     denseHybrid: overlap,
   }),
+  total: count,
+  facets: facets.optional(),
+  documents: z
+    .record(
+      z.string(),
+      z.strictObject({
+        document: foundDocument,
+        highlights: highlights.optional(),
+        explain: explanationSchema.optional(),
+      }),
+    )
+    .optional(),
+  candidates: z
+    .array(
+      z.strictObject({
+        id: z.string(),
+        title: z.string(),
+        sparse: z.strictObject(explainedLeg),
+        dense: z.strictObject(explainedLeg),
+      }),
+    )
+    .optional(),
 });
 
 export const documentExplanationSchema: z.ZodType = z.strictObject({
@@ -133,6 +159,7 @@ export const collectionSchema: z.ZodType = z.strictObject({
   encoder: encoder.nullable(),
   settings: z.looseObject({ analyzer: z.string() }),
   fields: z.array(z.string()),
+  defaultFusion: z.looseObject({ method: z.string() }),
   problem: z.string().nullable(),
 });
 

@@ -98,6 +98,7 @@ function describe(source: SearchableCollection): Record<string, unknown> {
     encoder: collection.encoderIdentity,
     settings: stats.settings,
     fields: [...fields].sort(),
+    defaultFusion: source.defaultFusion(),
     problem: stats.maintenanceProblem ?? collection.denseRefusal?.message ?? null,
   };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { searchModes, searchRequestSchema } from "../pipeline/search-request.js";
+import { searchModes } from "../pipeline/search-request.js";
 import {
   collectionListSchema,
   collectionSchema,
@@ -14,7 +14,13 @@ import {
   uploadSchema,
 } from "./answer-schemas.js";
 import type { Operation, QueryParameter } from "./operation.js";
-import { createRequestSchema, documentSchema, explainRequestSchema } from "./request-schemas.js";
+import {
+  compareRequestSchema,
+  createRequestSchema,
+  documentSchema,
+  explainRequestSchema,
+  serviceSearchSchema,
+} from "./request-schemas.js";
 
 /** Media types of documents, one JSON object a line. */
 export const jsonLinesTypes: readonly string[] = [
@@ -152,7 +158,7 @@ export const operations: readonly Operation[] = [
     tag: "search",
     scope: "read",
     summary: "Search",
-    body: { required: true, content: { "application/json": searchRequestSchema } },
+    body: { required: true, content: { "application/json": serviceSearchSchema } },
     answers: { 200: { description: "hits, best first", schema: searchAnswerSchema } },
     problems: [404, 409, 413, 415, 423],
   },
@@ -183,7 +189,9 @@ export const operations: readonly Operation[] = [
     tag: "search",
     scope: "read",
     summary: "One query in all modes side by side",
-    body: { required: true, content: { "application/json": searchRequestSchema } },
+    description:
+      "`candidates` adds the best of each leg with ranks and normalised scores, enough to fuse them again with other weights.",
+    body: { required: true, content: { "application/json": compareRequestSchema } },
     answers: {
       200: { description: "three lists and what they share", schema: comparisonSchema },
     },

@@ -12,9 +12,8 @@ export interface CreateRequest {
 const boost = z.number().min(0).max(1_000_000);
 
 /** A model's name; never a folder, so that no request reaches outside the models' places. */
-const modelName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "must be the name of a model, not a folder");
+const modelNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const modelName = z.string().regex(modelNamePattern, "must be the name of a model, not a folder");
 
 const createBodySchema = z.strictObject({
   encoder: modelName.nullable().optional(),
@@ -48,6 +47,32 @@ const searchShape = (searchRequestSchema as unknown as z.ZodObject).shape;
 export const explainRequestSchema: z.ZodType<ExplainRequest, unknown> = z
   .strictObject({ id: z.string().min(1).max(512), ...searchShape })
   .transform(({ id, ...search }) => ({ id, search: search as unknown as SearchRequest }));
+
+/** A comparison: a search in all modes at once, so without a mode, and before reranking. */
+export interface CompareRequest {
+  readonly candidates: number;
+  readonly search: SearchRequest;
+}
+
+const { mode: _mode, rerank: _rerank, allowDegraded: _degraded, ...comparedShape } = searchShape;
+
+/** Most candidates of each leg that a comparison gives. */
+const maxCandidates = 1000;
+
+export const compareRequestSchema: z.ZodType<CompareRequest, unknown> = z
+  .strictObject({ ...comparedShape, candidates: z.int().min(0).max(maxCandidates).default(0) })
+  .transform(({ candidates, ...search }) => ({
+    candidates,
+    search: { ...search, allowDegraded: false } as unknown as SearchRequest,
+  }));
+
+/**
+ * A search as the service takes it: like the library's, but a reranker is named and never a folder.
+ */
+export const serviceSearchSchema: z.ZodType<SearchRequest, unknown> = searchRequestSchema.refine(
+  ({ rerank }) => rerank === undefined || modelNamePattern.test(rerank.model),
+  { message: "must be the name of a model, not a folder", path: ["rerank", "model"] },
+);
 
 /** Documents are checked one by one by `parseDocument`; this says what one looks like. */
 export const documentSchema: z.ZodType = z.looseObject({

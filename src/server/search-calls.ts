@@ -4,14 +4,18 @@ import { compare } from "../pipeline/compare.js";
 import { explainDocument } from "../pipeline/explain-document.js";
 import { search } from "../pipeline/search.js";
 import type { Stage } from "../pipeline/search-answer.js";
-import { parseSearchRequest, parseWith } from "../pipeline/search-request.js";
+import { parseWith } from "../pipeline/search-request.js";
 import { collectionOf } from "./collection-calls.js";
 import type { QueryValue } from "./query-string.js";
-import { explainRequestSchema } from "./request-schemas.js";
+import {
+  compareRequestSchema,
+  explainRequestSchema,
+  serviceSearchSchema,
+} from "./request-schemas.js";
 import { type Call, pathParameter, sendJson } from "./service.js";
 
 export async function searchCall(call: Call): Promise<void> {
-  const request = parseSearchRequest(call.body);
+  const request = parseWith(serviceSearchSchema, call.body, "search request");
   const answer = await search(await collectionOf(call), request, call.signal);
   observe(call, answer.stages, answer.degraded);
   sendJson(call.response, 200, answer);
@@ -22,7 +26,7 @@ export async function searchCall(call: Call): Promise<void> {
  * state's name is its ETag, known before any search.
  */
 export async function searchByUrlCall(call: Call): Promise<void> {
-  const request = parseSearchRequest(requestOfQuery(call.query));
+  const request = parseWith(serviceSearchSchema, requestOfQuery(call.query), "search request");
   const source = await collectionOf(call);
   const { response, service } = call;
   const state = service.registry.stateOf(pathParameter(call, "collection"), source);
@@ -45,8 +49,13 @@ export async function searchByUrlCall(call: Call): Promise<void> {
 }
 
 export async function compareCall(call: Call): Promise<void> {
-  const request = parseSearchRequest(call.body);
-  const comparison = await compare(await collectionOf(call), request, call.signal);
+  const { search: request, candidates } = parseWith(
+    compareRequestSchema,
+    call.body,
+    "compare request",
+  );
+  const source = await collectionOf(call);
+  const comparison = await compare(source, request, call.signal, { candidates });
   observe(call, comparison.stages, false);
   sendJson(call.response, 200, comparison);
 }
