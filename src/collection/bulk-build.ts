@@ -2,13 +2,12 @@ import { analyzerNamed } from "../analysis/analyzers.js";
 import type { Document } from "../corpus/document.js";
 import { parseDocument } from "../corpus/parse-document.js";
 import type { Embeddings } from "../dense/encoder.js";
-import type { SegmentFileWriter } from "../store/segment-file-writer.js";
 import type { EncoderSlot } from "./collection-manifest.js";
 import type { CollectionSettings, CollectionSettingsInput } from "./collection-settings.js";
 import { withSegment } from "./live-states.js";
 import type { Segment } from "./segment.js";
-import { SegmentBuilder, serializeDocument } from "./segment-builder.js";
 import { type SegmentState, wholeSegment, withDeleted } from "./segment-state.js";
+import { type BatchIndexer, packBatch } from "./segment-work.js";
 
 export interface BulkBuildOptions {
   /** `replace`: these documents become the whole collection; `append`: they are upserted. */
@@ -40,9 +39,10 @@ export interface BulkBuildContext {
   readonly settings: CollectionSettings;
   readonly slots: readonly EncoderSlot[];
   vectorsOf(documents: readonly Document[]): Promise<ReadonlyMap<string, Embeddings>>;
-  createFile(): SegmentFileWriter;
-  /** Opens the file that was created last. */
-  openFile(): Segment;
+  openIndexer(): BatchIndexer;
+  /** Path of the next segment file. */
+  takeFile(): string;
+  openFile(path: string): Segment;
 }
 
 const defaultSegmentBytes = 256 << 20;
@@ -67,41 +67,35 @@ export async function buildSegments(
 ): Promise<{ readonly states: readonly SegmentState[]; readonly result: BulkBuildResult }> {
   const analyzer = analyzerNamed(context.settings.analyzer);
   let states: readonly SegmentState[] = [];
-  let builder = new SegmentBuilder(context.settings, context.slots);
   let documentCount = 0;
   let replaced = 0;
-  const finish = (): void => {
-    if (builder.docCount === 0) return;
-    const writer = context.createFile();
-    try {
-      builder.finish(writer);
-      writer.finish({ kind: "segment", docCount: builder.docCount, settings: context.settings });
-    } finally {
-      writer.abort();
-    }
-    const superseded = builder.superseded();
-    const state = withDeleted(wholeSegment(context.openFile()), [...(superseded ?? [])], analyzer);
-    const next = withSegment(states, state, analyzer);
+  const indexer = context.openIndexer();
+  const finish = async (): Promise<void> => {
+    const file = context.takeFile();
+    const finished = await indexer.finish(file);
+    if (finished === null) return;
+    const whole = wholeSegment(context.openFile(file));
+    const next = withSegment(states, withDeleted(whole, finished.superseded, analyzer), analyzer);
     states = next.states;
     replaced += next.replacedCount;
-    builder = new SegmentBuilder(context.settings, context.slots);
   };
   try {
     for await (const batch of encodedAhead(documents, context, signal)) {
       signal?.throwIfAborted();
-      for (const document of batch.documents) builder.add(serializeDocument(document));
-      for (const [slot, embeddings] of batch.vectors) builder.addVectors(slot, embeddings);
+      const memoryBytes = await indexer.add(packBatch(batch.documents, batch.vectors));
       documentCount += batch.documents.length;
       onProgress?.({ documents: documentCount });
-      if (builder.memoryBytes >= segmentBytes) finish();
+      if (memoryBytes >= segmentBytes) await finish();
       // Timers and searches of this thread get their turn between batches.
       await new Promise((resolve) => setImmediate(resolve));
     }
     signal?.throwIfAborted();
-    finish();
+    await finish();
   } catch (error) {
     for (const { segment } of states) segment.close();
     throw error;
+  } finally {
+    indexer.close();
   }
   return {
     states,

@@ -7,7 +7,6 @@ import { EncoderMismatchError, InputError, StorageError } from "../errors.js";
 import type { FileSystem } from "../store/file-system.js";
 import { MemorySections } from "../store/memory-sections.js";
 import { SegmentFile } from "../store/segment-file.js";
-import { SegmentFileWriter } from "../store/segment-file-writer.js";
 import { WriteAheadLog } from "../store/write-ahead-log.js";
 import type { WriterLock } from "../store/writer-lock.js";
 import { type BulkBuildOptions, type BulkBuildResult, buildSegments } from "./bulk-build.js";
@@ -37,6 +36,7 @@ import {
   withDeleted,
   writeDeletions,
 } from "./segment-state.js";
+import { mergeToFile, openBatchIndexer } from "./segment-work.js";
 import { Snapshot } from "./snapshot.js";
 import { TurnQueue } from "./turn-queue.js";
 import { type VerifyReport, verifyCollection } from "./verify-collection.js";
@@ -132,6 +132,7 @@ const defaultFlushBytes = 32 << 20;
 const docsPerStep = 256;
 /** A log below this is left for the next opening to replay when the collection is closed. */
 const keptLogBytes = 1 << 20;
+const neverAborted: AbortSignal = new AbortController().signal;
 
 /**
  * One corpus under two indexes, one transaction for both. One process writes, many read; a change is
@@ -163,6 +164,8 @@ export class Collection {
   /** Set when what the disk holds is not known any more; nothing is written after that. */
   #failure: Error | null = null;
   readonly #retired = new Set<WeakRef<Segment>>();
+  /** Aborted when the collection is closed: a merge is no work that has to be finished. */
+  readonly #closing = new AbortController();
   #closed = false;
 
   constructor(parts: CollectionParts) {
@@ -350,14 +353,15 @@ export class Collection {
           settings,
           slots,
           vectorsOf: (batch) => this.#vectorsOf(batch, slots, new Map(), options.signal),
-          createFile: () => {
+          openIndexer: () => openBatchIndexer({ kind: "build", settings, slots }, this.#fileSystem),
+          takeFile: () => {
             const file = this.#takeFile("seg");
             created.push(file);
-            return new SegmentFileWriter(path.join(this.directory, file), this.#fileSystem);
+            return this.#path(file);
           },
-          openFile: () => this.#openSegmentFile(created.at(-1) ?? ""),
+          openFile: (file) => this.#openSegmentFile(path.basename(file)),
         });
-        const merged = await this.#mergeBuilt(built.states, created, form);
+        const merged = await this.#mergeBuilt(built.states, created, form, options.signal);
         return await this.#installBuilt(merged, options.mode, built.result, form);
       } catch (error) {
         if (this.#failure === null) this.#removeFiles(created);
@@ -471,8 +475,9 @@ export class Collection {
     await turn.ready;
     try {
       await this.#log?.idle();
-      await this.#merging;
-      await this.#flushing;
+      await this.#flushing?.catch(() => {});
+      this.#closing.abort(new Error(`${this.directory} is being closed`));
+      await this.#merging?.catch(() => {});
       if (this.#failure === null && (this.#log?.byteLength ?? 0) > keptLogBytes) {
         await this.#flushAll();
       }
@@ -609,7 +614,7 @@ export class Collection {
     if (this.#changeCount === this.#manifest.changesBeforeLogs) return;
     const { inputs, oldLogs, changeCount } = await this.#rotateLog();
     this.#frozen = new Set(inputs.map(({ segment }) => segment));
-    const merged = await this.#mergeToFile(inputs);
+    const merged = await this.#mergeToFile(inputs, neverAborted);
     const logs = this.#manifest.logs.filter((log) => !oldLogs.includes(log));
     this.#install(inputs, merged, { logs, changesBeforeLogs: changeCount });
     this.#removeFiles(oldLogs);
@@ -650,7 +655,7 @@ export class Collection {
   }
 
   #mergeOnDisk(): void {
-    if (this.#closed || this.#merging !== null || this.#failure !== null) return;
+    if (this.#closing.signal.aborted || this.#merging !== null || this.#failure !== null) return;
     const disk = this.#diskStates();
     const policy = this.#limits.diskMergePolicy ?? diskMergePolicy;
     const picked = pickMerge(disk.map(asCandidate), policy);
@@ -668,7 +673,9 @@ export class Collection {
     const current = this.#states.filter(({ segment }) =>
       inputs.some((input) => input.segment === segment),
     );
-    this.#merging = this.#mergeToFile(current).then((merged) => this.#install(current, merged, {}));
+    this.#merging = this.#mergeToFile(current, this.#closing.signal).then((merged) =>
+      this.#install(current, merged, {}),
+    );
     try {
       await this.#merging;
     } finally {
@@ -679,18 +686,14 @@ export class Collection {
   /** Writes the living documents of the inputs to a new segment file; null if there are none. */
   async #mergeToFile(
     inputs: readonly SegmentState[],
+    signal: AbortSignal,
     { settings, slots }: BuildForm = this.#manifest,
   ): Promise<Segment | null> {
     if (inputs.every((state) => liveCount(state) === 0)) return null;
     const file = this.#takeFile("seg");
-    const writer = new SegmentFileWriter(path.join(this.directory, file), this.#fileSystem);
-    try {
-      const slotNames = slots.map(({ name }) => name);
-      const docCount = mergeSegments(inputs, slotNames, writer);
-      writer.finish({ kind: "segment", docCount, settings });
-    } finally {
-      writer.abort();
-    }
+    const slotNames = slots.map(({ name }) => name);
+    const target = this.#path(file);
+    await mergeToFile(inputs, slotNames, settings, target, this.#fileSystem, signal);
     return this.#openSegmentFile(file);
   }
 
@@ -744,9 +747,10 @@ export class Collection {
     built: readonly SegmentState[],
     created: string[],
     form: BuildForm,
+    signal: AbortSignal = neverAborted,
   ): Promise<readonly SegmentState[]> {
     if (built.length < 2) return built;
-    const merged = await this.#mergeToFile(built, form);
+    const merged = await this.#mergeToFile(built, signal, form);
     const parts = created.splice(0);
     for (const { segment } of built) segment.close();
     this.#removeFiles(parts);

@@ -111,25 +111,14 @@ async function writeUntilKilled(
   assert.equal(signal, "SIGKILL", `the writer ended by itself: ${errors}`);
   const opened = /^open (.*)$/m.exec(output)?.[1];
   const done = [...output.matchAll(/^done (\d+)$/gm)].map(([, number]) => Number(number) - first);
-  // Changes are acknowledged in their order but for flushes, which wait for the disk.
-  let acknowledged = 0;
-  const set = new Set(done);
-  while (set.has(acknowledged)) acknowledged++;
-  const last = Math.max(-1, ...done);
-  acknowledged = Math.max(acknowledged, lastChanging(seed, first, last) + 1);
+  // Changes of documents are acknowledged in their order; flushes and merges when they are done.
+  const changing = done.filter((position) => {
+    const { kind } = scriptedChange(seed, first + position);
+    return kind !== "flush" && kind !== "compact";
+  });
+  const acknowledged = Math.max(-1, ...changing) + 1;
   return {
     acknowledged,
     recovery: opened === undefined ? null : (JSON.parse(opened) as RecoveryReport),
   };
-}
-
-/** Position of the last acknowledged change that changes documents. */
-function lastChanging(seed: number, first: number, last: number): number {
-  let position = last;
-  while (position >= 0) {
-    const { kind } = scriptedChange(seed, first + position);
-    if (kind !== "flush" && kind !== "compact") break;
-    position--;
-  }
-  return position;
 }
