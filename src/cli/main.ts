@@ -211,6 +211,73 @@ function buildProgram(): Command {
         .choices(["read", "write", "admin"])
         .default("read"),
     );
+  const models = program
+    .command("models")
+    .description("bring models in, list, quantise and verify them")
+    .showHelpAfterError();
+  const modelsCommand = (
+    usage: string,
+    description: string,
+    load: () => Promise<Action>,
+  ): Command =>
+    command(models, usage, description, load).option(
+      "--models <dir>",
+      "folder of models (BRAID_MODELS, else ./models)",
+    );
+  modelsCommand(
+    "list",
+    "models that are here, and short names that add knows",
+    async () => (await import("./commands/models-command.js")).listModels,
+  );
+  const importOptions = (to: Command): Command =>
+    to
+      .option("--name <name>", "what to call it here")
+      .option("--revision <revision>", "branch, tag or commit on the hub")
+      .option("--overwrite", "replace a model of that name")
+      .option("--no-verify", "do not try the model out");
+  importOptions(
+    modelsCommand(
+      "add <source>",
+      "import a folder, an ONNX file, a hub id or a short name; writes the ONNX model itself",
+      async () => (await import("./commands/models-command.js")).addCommand,
+    ),
+  )
+    .addOption(
+      new Option("--format <format>", "number format of the weights")
+        .choices(["fp32", "fp16", "int8"])
+        .default("fp32"),
+    )
+    .addOption(
+      new Option("--pooling <pooling>", "where the folder does not say").choices([
+        "mean",
+        "cls",
+        "max",
+        "last",
+      ]),
+    )
+    .addOption(
+      new Option("--similarity <similarity>", "where the folder does not say").choices([
+        "cosine",
+        "dot",
+      ]),
+    );
+  importOptions(
+    modelsCommand(
+      "quantize <model>",
+      "import a model again from its source in int8, and state the loss",
+      async () => (await import("./commands/models-command.js")).quantizeCommand,
+    ),
+  ).option("--from <source>", "folder or hub id of the weights (default: where they came from)");
+  modelsCommand(
+    "show <model>",
+    "what a model is and where it came from",
+    async () => (await import("./commands/models-command.js")).showModel,
+  );
+  modelsCommand(
+    "verify <model>",
+    "check files, probe texts and reference vectors",
+    async () => (await import("./commands/models-command.js")).verifyCommand,
+  ).option("--against <model>", "the same model in fp32, to state the loss of quantisation");
   command(
     program,
     "sample",
