@@ -60,7 +60,9 @@ export async function sampleCommand(options: CommonOptions): Promise<void> {
       const questions = readQuestions();
       const { qrels } = await readQrels(path.join(sampleFolder, "qrels", "test.tsv"));
       const examples = [];
-      for (const question of questions.filter(({ _id }) => shownQuestions.includes(_id))) {
+      for (const id of shownQuestions) {
+        const question = questions.find(({ _id }) => _id === id);
+        if (question === undefined) continue;
         const answers = [];
         for (const mode of modes) {
           answers.push(await collection.search({ query: question.text, mode, limit: shownHits }));
@@ -94,7 +96,9 @@ export async function sampleCommand(options: CommonOptions): Promise<void> {
       }
       printText("● answers the question, ○ helps: judged by hand, see data/sample/README.md\n\n");
       printText(measuredTable(questions, qrels, evaluations));
-      printText("lexical: asked in the documentation's words; paraphrase: in words it avoids\n\n");
+      printText(
+        "\nlexical: asked in the documentation's words; paraphrase: in words it avoids\n\n",
+      );
     } finally {
       await collection.close();
     }
