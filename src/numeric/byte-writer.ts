@@ -17,7 +17,7 @@ export class ByteWriter {
 
   /** LEB128: 7 bits a byte, lowest first. `value` is an integer in 0 .. 2^32 - 1. */
   varint(value: number): void {
-    this.reserve(5);
+    if (this.length + 5 > this.buffer.length) this.reserve(5);
     let rest = value >>> 0;
     while (rest >= 0x80) {
       this.buffer[this.length++] = (rest & 0x7f) | 0x80;

@@ -1,7 +1,7 @@
 import { InputError } from "../errors.js";
 import type { Bitset } from "../numeric/bitset.js";
 import type { SectionSink } from "../store/sections.js";
-import { type PostingList, PostingsWriter } from "./postings.js";
+import { type PostingList, PostingsWriter, type TermPostings } from "./postings.js";
 import { type SparseSegment, writeSegmentFrame } from "./sparse-segment.js";
 import { compareBytes } from "./term-dictionary.js";
 
@@ -53,13 +53,15 @@ class MergePart {
   readonly keptCount: number;
   /** docOrd -> new docOrd; `dropped` where not kept; null where all are kept. */
   readonly newOrds: Uint32Array | null;
-  termOrd = 0;
-  term: Uint8Array | null;
+  /** Where merging stands: the next term, and its first six bytes as a number; null at the end. */
+  term: Uint8Array | null = null;
+  prefix = 0;
+  #termOrd = -1;
 
   constructor({ segment, keep }: MergeInput, base: number) {
     this.segment = segment;
     this.base = base;
-    this.term = segment.termCount > 0 ? segment.dictionary.termBytes(0) : null;
+    this.nextTerm();
     if (keep === null) {
       this.keptCount = segment.docCount;
       this.newOrds = null;
@@ -88,7 +90,7 @@ class MergePart {
   }
 
   /** Decodes a list to `out` from `at` on, renumbered; returns the end of what was kept. */
-  decode(list: PostingList, out: MutableColumns, at: number): number {
+  decode(list: PostingList, out: MutableSpan, at: number): number {
     const { docs, tfs } = out;
     const end = at + this.segment.postings.decodeList(list, docs, tfs, at);
     const { newOrds, base } = this;
@@ -106,21 +108,33 @@ class MergePart {
     return kept;
   }
 
+  /** The lists of the present term. */
+  get postings(): TermPostings {
+    return this.segment.termPostings(this.#termOrd);
+  }
+
   nextTerm(): void {
-    this.termOrd++;
-    this.term =
-      this.termOrd < this.segment.termCount
-        ? this.segment.dictionary.termBytes(this.termOrd)
-        : null;
+    this.#termOrd++;
+    if (this.#termOrd >= this.segment.termCount) {
+      this.term = null;
+      this.prefix = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const term = this.segment.dictionary.termBytes(this.#termOrd);
+    this.term = term;
+    let prefix = 0;
+    for (let i = 0; i < 6; i++) prefix = prefix * 256 + (i < term.length ? term[i]! : 0);
+    this.prefix = prefix;
   }
 }
 
 const dropped = 0xffffffff;
 
-interface MutableColumns {
-  docs: Uint32Array;
-  tfs: Uint32Array;
-  count: number;
+interface MutableSpan {
+  readonly docs: Uint32Array;
+  readonly tfs: Uint32Array;
+  readonly from: 0;
+  to: number;
 }
 
 function documentParts(inputs: readonly MergeInput[]): MergePart[] {
@@ -135,47 +149,50 @@ function documentParts(inputs: readonly MergeInput[]): MergePart[] {
 function mergeTerms(parts: readonly MergePart[], docCount: number, writer: PostingsWriter): void {
   // A list is decoded whole before dropped documents leave it, so the scratch holds one input more.
   const room = docCount + Math.max(...parts.map((part) => part.segment.docCount));
-  const combined = { docs: new Uint32Array(room), tfs: new Uint32Array(room), count: 0 };
-  const title = {
-    docs: new Uint32Array(room),
-    tfs: new Uint32Array(room),
-    count: 0,
-    onlyCount: 0,
-  };
+  const combined = emptySpan(room);
+  const title = emptySpan(room);
+  const holders: MergePart[] = [];
   for (;;) {
-    let term: Uint8Array | null = null;
-    for (const part of parts) {
-      if (part.term !== null && (term === null || compareBytes(part.term, term) < 0)) {
-        term = part.term;
-      }
-    }
+    findLeastTerm(parts, holders);
+    const term = holders[0]?.term ?? null;
     if (term === null) return;
-    combined.count = 0;
-    title.count = 0;
-    for (const part of parts) {
-      if (part.term === null || compareBytes(part.term, term) !== 0) continue;
-      const postings = part.segment.termPostings(part.termOrd);
-      combined.count = part.decode(postings.combined, combined, combined.count);
-      if (postings.title !== null) title.count = part.decode(postings.title, title, title.count);
+    combined.to = 0;
+    title.to = 0;
+    for (const part of holders) {
+      const { combined: list, title: titleList } = part.postings;
+      combined.to = part.decode(list, combined, combined.to);
+      if (titleList !== null) title.to = part.decode(titleList, title, title.to);
+      part.nextTerm();
     }
-    if (combined.count > 0) {
-      title.onlyCount = title.count > 0 ? countTitleOnly(combined, title) : 0;
-      writer.addTerm(term, combined, title.count > 0 ? title : null);
-    }
-    for (const part of parts) {
-      if (part.term !== null && part.term !== term && compareBytes(part.term, term) === 0) {
-        part.nextTerm();
-      }
-    }
-    for (const part of parts) if (part.term === term) part.nextTerm();
+    if (combined.to > 0) writer.addTerm(term, combined, title, countTitleOnly(combined, title));
+  }
+}
+
+function emptySpan(room: number): MutableSpan {
+  return { docs: new Uint32Array(room), tfs: new Uint32Array(room), from: 0, to: 0 };
+}
+
+/** Puts into `holders` the parts that stand at the least term, in order; none at the end. */
+function findLeastTerm(parts: readonly MergePart[], holders: MergePart[]): void {
+  holders.length = 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (const part of parts) {
+    if (part.term === null || part.prefix > least) continue;
+    const first = holders[0]?.term;
+    let order = part.prefix < least ? -1 : 0;
+    if (order === 0 && first != null) order = compareBytes(part.term, first);
+    if (order > 0) continue;
+    if (order < 0) holders.length = 0;
+    holders.push(part);
+    least = part.prefix;
   }
 }
 
 /** Documents whose tf is the same in both lists have the term in the title alone. */
-function countTitleOnly(combined: MutableColumns, title: MutableColumns): number {
+function countTitleOnly(combined: MutableSpan, title: MutableSpan): number {
   let only = 0;
   let at = 0;
-  for (let i = 0; i < title.count; i++) {
+  for (let i = 0; i < title.to; i++) {
     while (combined.docs[at]! < title.docs[i]!) at++;
     if (combined.tfs[at] === title.tfs[i]) only++;
   }

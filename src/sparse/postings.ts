@@ -28,11 +28,12 @@ import { TermDictionaryWriter } from "./term-dictionary.js";
  *                     tail of df mod 128 postings: varint 2 (gap - 1) + (tf = 1), [varint tf - 2]
  */
 
-/** One decoded or growing list of postings, documents ascending. */
-export interface PostingColumns {
+/** One list of postings, documents ascending: elements `from` .. `to` - 1 of two columns. */
+export interface PostingSpan {
   readonly docs: Uint32Array;
   readonly tfs: Uint32Array;
-  readonly count: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 type Columns = Int32Array | Uint32Array;
@@ -73,25 +74,31 @@ export class PostingsWriter {
     return this.#dictionary.count;
   }
 
-  /** `combined.count` >= 1; `title` is null or not empty. */
+  /**
+   * The next term with its lists; `title` is empty where the term is in no title, else
+   * `titleOnlyCount` of its documents have the term in the title alone.
+   */
   addTerm(
-    term: Uint8Array,
-    combined: PostingColumns,
-    title: (PostingColumns & { readonly onlyCount: number }) | null,
+    term: string | Uint8Array,
+    combined: PostingSpan,
+    title: PostingSpan,
+    titleOnlyCount: number,
   ): void {
     const entries = this.#entries;
     const titleOffset = entries.length;
-    if (title !== null) {
-      entries.varint(title.count);
-      entries.varint(title.onlyCount);
+    const hasTitle = title.to > title.from;
+    if (hasTitle) {
+      entries.varint(title.to - title.from);
+      entries.varint(titleOnlyCount);
       this.#addList(title, this.#titleLengths);
     }
     const offset = entries.length;
     this.#dictionary.add(term, offset);
-    entries.varint(2 * combined.count + (title === null ? 0 : 1));
-    if (title !== null) entries.varint(offset - titleOffset);
+    const df = combined.to - combined.from;
+    entries.varint(2 * df + (hasTitle ? 1 : 0));
+    if (hasTitle) entries.varint(offset - titleOffset);
     this.#addList(combined, this.#lengths);
-    this.postingCount += combined.count;
+    this.postingCount += df;
   }
 
   write(sink: SectionSink): void {
@@ -104,25 +111,25 @@ export class PostingsWriter {
     }
   }
 
-  #addList(list: PostingColumns, lengths: Uint32Array): void {
-    const { docs, tfs, count } = list;
+  #addList({ docs, tfs, from, to }: PostingSpan, lengths: Uint32Array): void {
     const entries = this.#entries;
-    const fullEnd = count - (count % blockSize);
+    const fullEnd = to - ((to - from) % blockSize);
     let previousDoc = -1;
-    if (fullEnd > 0) {
+    if (fullEnd > from) {
       entries.varint(this.#blockEnds.length / 2);
       entries.varint(this.#bounds.length);
-      for (let from = 0; from < fullEnd; from += blockSize) {
-        const lastDoc = docs[from + blockSize - 1]!;
+      for (let at = from; at < fullEnd; at += blockSize) {
+        const lastDoc = docs[at + blockSize - 1]!;
         this.#blockEnds.push(lastDoc);
         this.#blockEnds.push(this.#blocks.length);
-        encodeBlock(docs, tfs, from, previousDoc, this.#blocks);
-        writeFrontier(docs, tfs, from, from + blockSize, lengths, this.#bounds);
+        encodeBlock(docs, tfs, at, previousDoc, this.#blocks);
+        writeFrontier(docs, tfs, at, at + blockSize, lengths, this.#bounds);
         previousDoc = lastDoc;
       }
-      if (fullEnd < count) writeFrontier(docs, tfs, fullEnd, count, lengths, this.#bounds);
+      if (fullEnd < to) writeFrontier(docs, tfs, fullEnd, to, lengths, this.#bounds);
     }
-    for (let i = fullEnd; i < count; i++) {
+    entries.reserve(10 * (to - fullEnd));
+    for (let i = fullEnd; i < to; i++) {
       const doc = docs[i]!;
       const tf = tfs[i]!;
       entries.varint(2 * (doc - previousDoc - 1) + (tf === 1 ? 1 : 0));
@@ -149,25 +156,28 @@ export class PostingsReader {
   readonly blocks: Int32Array;
   readonly blockEnds: Int32Array;
   readonly bounds: Uint8Array;
+  readonly #reader: ByteReader;
 
   constructor(entries: Uint8Array, blocks: Int32Array, blockEnds: Int32Array, bounds: Uint8Array) {
     this.entries = entries;
     this.blocks = blocks;
     this.blockEnds = blockEnds;
     this.bounds = bounds;
+    this.#reader = new ByteReader(entries);
   }
 
   /** The lists of the term whose combined entry starts at `offset`. */
   termAt(offset: number): TermPostings {
-    const reader = new ByteReader(this.entries, offset);
+    const reader = this.#reader;
+    reader.position = offset;
     const head = reader.varint();
     const titleOffset = (head & 1) === 1 ? offset - reader.varint() : -1;
     const combined = listAt(reader, head >>> 1);
     if (titleOffset < 0) return { combined, title: null };
-    const titleReader = new ByteReader(this.entries, titleOffset);
-    const df = titleReader.varint();
-    const onlyCount = titleReader.varint();
-    return { combined, title: { ...listAt(titleReader, df), onlyCount } };
+    reader.position = titleOffset;
+    const df = reader.varint();
+    const onlyCount = reader.varint();
+    return { combined, title: { ...listAt(reader, df), onlyCount } };
   }
 
   /** Decodes a whole list into `docs` and `tfs` from `at` on; returns its df. */
@@ -195,7 +205,8 @@ export class PostingsReader {
     at: number,
   ): number {
     const count = list.df % blockSize;
-    const reader = new ByteReader(this.entries, list.tailOffset);
+    const reader = this.#reader;
+    reader.position = list.tailOffset;
     let doc = previousDoc;
     for (let i = at; i < at + count; i++) {
       const value = reader.varint();

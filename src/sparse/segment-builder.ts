@@ -11,12 +11,12 @@ const surrogate = /[\ud800-\udfff]/;
 
 /** Postings in document order: parallel columns of term and tf, with where each document starts. */
 class PostingLog {
-  readonly terms = new GrowableUint32(64);
-  readonly tfs = new GrowableUint32(64);
+  readonly terms = new GrowableUint32(256);
+  readonly tfs = new GrowableUint32(256);
   /** Per document: index of its first posting. */
   readonly starts = new GrowableUint32(8);
   /** Document frequency per term id. */
-  readonly df = new GrowableUint32(64);
+  readonly df = new GrowableUint32(256);
 
   reserve(count: number): void {
     this.terms.reserve(count);
@@ -46,10 +46,10 @@ export class SparseSegmentBuilder {
   readonly #combined = new PostingLog();
   readonly #title = new PostingLog();
   /** Per term id: 1 + the document it was last seen in, and where its posting stands in the log. */
-  readonly #seenIn = new GrowableUint32(64);
-  readonly #postingOf = new GrowableUint32(64);
+  readonly #seenIn = new GrowableUint32(256);
+  readonly #postingOf = new GrowableUint32(256);
   /** Per term id: documents that have it in the title alone. */
-  readonly #titleOnly = new GrowableUint32(64);
+  readonly #titleOnly = new GrowableUint32(256);
   readonly #lengths = new GrowableUint32(8);
   readonly #titleLengths = new GrowableUint32(8);
 
@@ -99,17 +99,10 @@ export class SparseSegmentBuilder {
     const writer = new PostingsWriter(lengths, titleLengths);
     for (let i = 0; i < order.length; i++) {
       const id = order[i]!;
-      const list = columnsOf(combined, i);
-      for (let at = 0; at < list.count; at++) {
-        if (list.tfs[at]! > 0xffff)
-          checkTermFrequency(list.tfs[at]!, this.#terms[id]!, list.docs[at]!);
-      }
-      const titleList = columnsOf(title, i);
-      writer.addTerm(
-        termBytes(this.#terms[id]!),
-        list,
-        titleList.count === 0 ? null : { ...titleList, onlyCount: this.#titleOnly.buffer[id]! },
-      );
+      moveTo(combined, i);
+      moveTo(title, i);
+      this.#checkFrequencies(combined, id);
+      writer.addTerm(this.#terms[id]!, combined, title, this.#titleOnly.buffer[id]!);
     }
     writer.write(sink);
     writeSegmentFrame(sink, {
@@ -231,6 +224,12 @@ export class SparseSegmentBuilder {
     }
   }
 
+  #checkFrequencies({ docs, tfs, from, to }: SortedPostings, id: number): void {
+    for (let i = from; i < to; i++) {
+      if (tfs[i]! > 0xffff) checkTermFrequency(tfs[i]!, this.#terms[id]!, docs[i]!);
+    }
+  }
+
   /** Term ids in byte order of their UTF-8 forms, which is UTF-16 order without surrogates. */
   #sortedTermIds(): Uint32Array {
     const terms = this.#terms;
@@ -241,11 +240,19 @@ export class SparseSegmentBuilder {
   }
 }
 
+/** Postings by term; `from` and `to` move from term to term. */
 interface SortedPostings {
   readonly docs: Uint32Array;
   readonly tfs: Uint32Array;
   /** Per position in the term order: start of its postings; one more at the end. */
   readonly starts: Uint32Array;
+  from: number;
+  to: number;
+}
+
+function moveTo(postings: SortedPostings, position: number): void {
+  postings.from = postings.starts[position]!;
+  postings.to = postings.starts[position + 1]!;
 }
 
 /** Counting sort of a log by term order; documents stay ascending inside a term. */
@@ -273,18 +280,5 @@ function sortByTerm(log: PostingLog, order: Uint32Array, docCount: number): Sort
       tfs[at] = logTfs[i]!;
     }
   }
-  return { docs, tfs, starts };
-}
-
-function columnsOf(
-  postings: SortedPostings,
-  position: number,
-): { docs: Uint32Array; tfs: Uint32Array; count: number } {
-  const from = postings.starts[position]!;
-  const to = postings.starts[position + 1]!;
-  return {
-    docs: postings.docs.subarray(from, to),
-    tfs: postings.tfs.subarray(from, to),
-    count: to - from,
-  };
+  return { docs, tfs, starts, from: 0, to: 0 };
 }

@@ -1,7 +1,7 @@
 import { CorruptIndexError, IndexVersionError } from "../errors.js";
 import type { SectionSink, SectionSource } from "../store/sections.js";
 import { BlockBoundsCache } from "./block-bounds.js";
-import { type PostingColumns, PostingsReader, type TermPostings } from "./postings.js";
+import { type PostingSpan, PostingsReader, type TermPostings } from "./postings.js";
 import { int32View, TermDictionary, termBytes, uint32View } from "./term-dictionary.js";
 
 const formatVersion = 1;
@@ -154,7 +154,7 @@ export class SparseSegment {
   }
 
   /** Decodes both lists of a term, for tests, checks and exports. */
-  decode(postings: TermPostings): { combined: PostingColumns; title: PostingColumns | null } {
+  decode(postings: TermPostings): { combined: PostingSpan; title: PostingSpan | null } {
     const { combined, title } = postings;
     return {
       combined: this.#decodeList(combined),
@@ -162,11 +162,11 @@ export class SparseSegment {
     };
   }
 
-  #decodeList(list: TermPostings["combined"]): PostingColumns {
+  #decodeList(list: TermPostings["combined"]): PostingSpan {
     const docs = new Uint32Array(list.df);
     const tfs = new Uint32Array(list.df);
     this.postings.decodeList(list, docs, tfs);
-    return { docs, tfs, count: list.df };
+    return { docs, tfs, from: 0, to: list.df };
   }
 
   #lengthColumn(name: string): Uint32Array {

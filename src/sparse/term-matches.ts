@@ -29,20 +29,20 @@ export function termMatches(
   if (field === "title") {
     return title === null
       ? none
-      : { count: title.count, docs: title.docs, tfs: Float64Array.from(title.tfs) };
+      : { count: title.to, docs: title.docs, tfs: Float64Array.from(title.tfs) };
   }
-  const docs = new Uint32Array(combined.count);
-  const tfs = new Float64Array(combined.count);
+  const docs = new Uint32Array(combined.to);
+  const tfs = new Float64Array(combined.to);
   const titleWeight = field === "text" ? 0 : boosts.title;
   const textWeight = field === "text" ? 1 : boosts.text;
   let count = 0;
   let at = 0;
-  for (let i = 0; i < combined.count; i++) {
+  for (let i = 0; i < combined.to; i++) {
     const doc = combined.docs[i]!;
     let titleTf = 0;
     if (title !== null) {
-      while (at < title.count && title.docs[at]! < doc) at++;
-      if (at < title.count && title.docs[at] === doc) titleTf = title.tfs[at]!;
+      while (at < title.to && title.docs[at]! < doc) at++;
+      if (at < title.to && title.docs[at] === doc) titleTf = title.tfs[at]!;
     }
     const tf = titleWeight * titleTf + textWeight * (combined.tfs[i]! - titleTf);
     if (tf <= 0) continue;
