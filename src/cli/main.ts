@@ -123,6 +123,40 @@ function buildProgram(): Command {
     .option("--per-query", "with --json: the value of every query")
     .option("--keep-identical", "keep a document whose id equals the query's id");
 
+  const repeated = (value: string, earlier: readonly string[] | undefined): string[] => [
+    ...(earlier ?? []),
+    value,
+  ];
+  command(
+    program,
+    "compare [collection...]",
+    "write a report that compares sparse, dense and hybrid search, several collections, or run files",
+    async () => (await import("./commands/compare-command.js")).compareCommand,
+  )
+    .requiredOption(
+      "--out <dir>",
+      "folder for report.html, report.md, report.json, report.tex, runs/",
+    )
+    .option("--dataset <[name=]dir>", "BEIR folder; repeat it for several data sets", repeated)
+    .option("--split <name>", "qrels/<split>.tsv of the data sets", "test")
+    .option("--topics <file>", "queries: BEIR jsonl, TSV or TREC topics")
+    .option("--qrels <file>", "judgements: BEIR TSV or TREC qrels")
+    .option("--runs <file...>", "TREC runs, ours or not, to compare (also beside collections)")
+    .option("--corpus <source>", "with --runs: documents for worked examples and query features")
+    .option(
+      "--pair <first,second>",
+      "systems to set against each other in detail; repeatable",
+      repeated,
+    )
+    .option("--measures <list>", "comma-separated ir-measures names; the first one decides")
+    .option("--fusion <fusion>", "fusion of a hybrid system; repeatable", repeated)
+    .option("--depth <n>", "candidates per leg (default 1000)")
+    .option("--margin <number>", "differences this small are no difference (default 0.02)")
+    .option("--level <number>", "level of the tests (default 0.05)")
+    .option("--seed <n>", "seed of tests and intervals (default 42)")
+    .option("--examples <n>", "worked examples each way (default 10)")
+    .option("--keep-identical", "keep a document whose id equals the query's id");
+
   command(
     program,
     "list",

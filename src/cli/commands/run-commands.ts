@@ -138,7 +138,10 @@ export function sayMissing(options: CommonOptions, name: string, evaluation: Eva
 }
 
 /** Runs under their tags; equal tags get the file's place behind them. */
-async function readRuns(options: CommonOptions, files: readonly string[]): Promise<NamedRun[]> {
+export async function readRuns(
+  options: CommonOptions,
+  files: readonly string[],
+): Promise<NamedRun[]> {
   const runs: NamedRun[] = [];
   const used = new Set<string>();
   for (const file of files) {
