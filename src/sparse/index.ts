@@ -5,6 +5,7 @@ export { type MergeInput, mergeSparseSegments } from "./merge-segments.js";
 export { type ParseQueryOptions, parseSparseQuery } from "./parse-query.js";
 export { SparseSegmentBuilder } from "./segment-builder.js";
 export { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
+export type { SparseEngine } from "./sparse-engine.js";
 export {
   bagOfWords,
   type Occur,
@@ -24,3 +25,4 @@ export {
 export { openSparseSegment, type SegmentStatistics, type SparseSegment } from "./sparse-segment.js";
 export { type SparseSettings, sparseSettings } from "./sparse-settings.js";
 export { TermCorrections, termCorrectionsFor } from "./term-corrections.js";
+export { WinkEngine } from "./wink-engine.js";

@@ -60,7 +60,7 @@ export function scoringPlan(
   const factors = new Map<QueryField, TermFrequencyFactor>();
   const terms: ScoringTerm[] = [];
   for (const { term, field, count } of counts.values()) {
-    const df = statistics.documentFrequency(term, field);
+    const df = statistics.documentFrequency(term, field, settings.boosts);
     if (df <= 0) continue;
     let factor = factors.get(field);
     if (factor === undefined) {

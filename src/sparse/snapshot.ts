@@ -42,8 +42,18 @@ export class LiveStatistics {
     this.totalTitleLength = totalTitleLength;
   }
 
-  /** Live documents that hold the term in the field. */
-  documentFrequency(term: string, field: QueryField): number {
+  /** Live documents that hold the term in the field; a field of weight 0 is as if it were empty. */
+  documentFrequency(
+    term: string,
+    queryField: QueryField,
+    boosts: SparseSettings["boosts"] = { title: 1, text: 1 },
+  ): number {
+    const field =
+      queryField !== "all" || (boosts.title > 0 && boosts.text > 0)
+        ? queryField
+        : boosts.title > 0
+          ? "title"
+          : "text";
     let df = 0;
     for (const { segment, corrections } of this.#parts) {
       const postings = segment.find(term);

@@ -13,6 +13,7 @@ import { type PruningCounters, searchSegment } from "./pruned-search.js";
 import { type ScoringPlan, scoringPlan } from "./scoring-plan.js";
 import { searchMemory } from "./search-memory.js";
 import { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
+import type { SparseEngine } from "./sparse-engine.js";
 import type { QueryField, SparseQuery } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
@@ -61,7 +62,7 @@ export interface TermExplanation {
  * float64 in the plan's order. Statistics are those of the live documents, so scores do not depend
  * on how documents are spread over segments or what was deleted before. Ties: docId descending.
  */
-export class SparseSearcher {
+export class SparseSearcher implements SparseEngine {
   readonly statistics: LiveStatistics;
   readonly #parts: readonly SparseSnapshotPart[];
   readonly #settings: SparseSettings;
