@@ -12,6 +12,9 @@ import {
 } from "node:fs";
 import path from "node:path";
 
+/** What is compiled, one after the other: what runs in Node, then the web page, which has a DOM. */
+const projects = ["tsconfig.build.json", "tsconfig.web.json"];
+
 /**
  * Whether dist/ holds what src/ says: no source file or folder changed since the last good build.
  * Folders count because a deleted file shows in nothing else. An installed package has no src/ and
@@ -25,7 +28,8 @@ export function isBuilt(root) {
   if (!existsSync(source)) return existsSync(path.join(root, "dist"));
   const stamp = statSync(path.join(root, "dist", ".built"), { throwIfNoEntry: false });
   if (stamp === undefined) return false;
-  const inputs = [source, path.join(root, "tsconfig.json"), path.join(root, "tsconfig.build.json")];
+  const inputs = [source, ...projects.map((name) => path.join(root, name))];
+  inputs.push(path.join(root, "tsconfig.json"));
   for (const name of readdirSync(source, { recursive: true, encoding: "utf8" })) {
     inputs.push(path.join(source, name));
   }
@@ -46,12 +50,14 @@ export function build(root) {
   if (!existsSync(compiler)) return "the TypeScript compiler is not installed: run npm ci";
   const startedAt = new Date();
   const fresh = path.join(root, `dist-${process.pid}.tmp`);
-  const result = spawnSync(
-    process.execPath,
-    [compiler, "-p", "tsconfig.build.json", "--outDir", fresh, "--pretty", "false"],
-    { cwd: root, encoding: "utf8" },
-  );
-  if (result.status !== 0) {
+  for (const project of projects) {
+    if (!existsSync(path.join(root, project))) continue;
+    const result = spawnSync(
+      process.execPath,
+      [compiler, "-p", project, "--noEmit", "false", "--outDir", fresh, "--pretty", "false"],
+      { cwd: root, encoding: "utf8" },
+    );
+    if (result.status === 0) continue;
     rmSync(fresh, { recursive: true, force: true });
     return `tsc failed:\n${result.stdout}${result.stderr}`.trimEnd();
   }

@@ -30,7 +30,7 @@ const layered: Readonly<Record<string, readonly string[]>> = {
   pipeline: [...foundation, "collection"],
   experiments: [...foundation, "collection", "pipeline"],
   opensearch: [...foundation, "collection", "pipeline"],
-  web: [],
+  web: ["client"],
   server: [...foundation, "collection", "pipeline", "experiments", "web"],
   client: ["errors"],
   cli: [...foundation, "collection", "pipeline", "experiments", "opensearch", "server"],

@@ -12,6 +12,7 @@ import { addDocumentsCall, deleteDocumentCall, getDocumentCall } from "./documen
 import type { Operation } from "./operation.js";
 import { operations } from "./operations.js";
 import { healthCall, metricsCall, openApiCall, readinessCall } from "./operations-calls.js";
+import { servePage } from "./page-assets.js";
 import { problemHandler } from "./problem.js";
 import { readQueryString } from "./query-string.js";
 import { hasBody, mediaTypeOf, readJsonBody } from "./request-body.js";
@@ -81,6 +82,7 @@ export function createApp(service: Service): Express {
       });
     });
   }
+  servePage(app);
   app.use((request) => {
     throw new NotFoundError(`there is nothing at ${request.path.slice(0, 200)}`, {});
   });

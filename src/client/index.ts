@@ -1,0 +1,19 @@
+export type {
+  CollectionDescription,
+  CollectionList,
+  CompareRequest,
+  Comparison,
+  CreateRequest,
+  DocumentExplanation,
+  DocumentInput,
+  ExplainRequest,
+  Explanation,
+  Problem,
+  Readiness,
+  SearchAnswer,
+  SearchRequest,
+  StoredDocument,
+  UploadReport,
+} from "./api-types.js";
+export { BraidClient, type CallOptions, type ClientOptions } from "./braid-client.js";
+export { ProblemError } from "./problem-error.js";
