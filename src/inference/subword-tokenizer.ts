@@ -27,6 +27,19 @@ interface Template {
 
 /** Characters tokenised at first per token wanted; English prose has 4 to 5 a token. */
 const charactersPerToken = 12;
+/** Ids of so many words are kept (a few MB), and of none longer than that. */
+const mostKeptWords = 100_000;
+const longestKeptWord = 48;
+/** Texts on which a tokenizer shows whether it looks across spaces. */
+const independenceProbes = [
+  "The quick brown fox, 42 times.",
+  "a  b   c",
+  " leading and trailing ",
+  "tabs\tand\nlines\r\n too",
+  "don't stop-words e.g. naïve café",
+  "日本語 and العربية mixed",
+  "x",
+];
 /** A stretch without white space is cut here at the latest, far beyond any model's window. */
 const longestStretch = 65_536;
 
@@ -38,6 +51,9 @@ const longestStretch = 65_536;
  * - A pair with an empty side keeps both separators, and is cut longest first.
  * - Strings of special tokens inside a text (`</s>`, `[SEP]`) are read as those tokens, as
  *   sentence-transformers does: the model was trained with that tokenizer.
+ * - Where the tokenizer works word by word (tried out when it is opened), the ids of known words come from
+ *   memory. Between pieces of equal likelihood ("x|xxx", "xxx|x") Unigram decides by rounding; the
+ *   library lets the words before take part in that, this and the original tokenizer do not.
  * - Long texts are tokenised only as far as the cut needs, in stretches that end before white space,
  *   where no tokenizer of the served families joins tokens.
  */
@@ -48,6 +64,10 @@ export class SubwordTokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #single: Template;
   #pair: Template | null = null;
+  readonly #words = new Map<string, readonly number[]>();
+  readonly #wordsAreIndependent: boolean;
+  /** Matches where a text has an added token. */
+  readonly #addedTokens: RegExp;
 
   /**
    * @param tokenizerJson parsed `tokenizer.json`
@@ -59,6 +79,10 @@ export class SubwordTokenizer {
     this.maxTokens = maxTokens;
     try {
       this.#tokenizer = new Tokenizer(tokenizerJson, tokenizerConfig);
+      this.#addedTokens = anyOf(
+        [...this.#tokenizer.get_added_tokens_decoder().values()].map(({ content }) => content),
+      );
+      this.#wordsAreIndependent = this.#probeWords();
       this.#single = this.#probe(false);
     } catch (cause) {
       throw new InvalidModelError(
@@ -141,12 +165,48 @@ export class SubwordTokenizer {
     return this.#bareIds(text).length;
   }
 
-  #bareIds(text: string): number[] {
+  /** Ids of a text without special tokens, its words from the memory where they are known. */
+  #bareIds(text: string): readonly number[] {
+    // Added tokens are cut out first, and what the spaces beside them become is the library's affair.
+    if (!this.#wordsAreIndependent || this.#addedTokens.test(text)) return this.#wholeIds(text);
+    const ids: number[] = [];
+    for (let start = 0; start < text.length; ) {
+      const end = wordEnd(text, start);
+      for (const id of this.#wordIds(text.slice(start, end))) ids.push(id);
+      start = end + 1;
+    }
+    return ids;
+  }
+
+  #wordIds(word: string): readonly number[] {
+    const known = this.#words.get(word);
+    if (known !== undefined) return known;
+    const ids = this.#wholeIds(word);
+    if (word.length > longestKeptWord) return ids;
+    if (this.#words.size >= mostKeptWords) this.#words.clear();
+    this.#words.set(word, ids);
+    return ids;
+  }
+
+  #wholeIds(text: string): number[] {
     return this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
   }
 
+  /** Whether the ids of a text are those of its words one after another; not so in byte-level BPE. */
+  #probeWords(): boolean {
+    return independenceProbes.every((text) => {
+      const apart: number[] = [];
+      for (let start = 0; start < text.length; ) {
+        const end = wordEnd(text, start);
+        apart.push(...this.#wholeIds(text.slice(start, end)));
+        start = end + 1;
+      }
+      return apart.join() === this.#wholeIds(text).join();
+    });
+  }
+
   /** The first `limit` ids of a text, tokenising no more of it than needed. */
-  #firstIds(text: string, limit: number): number[] {
+  #firstIds(text: string, limit: number): readonly number[] {
     for (let window = limit * charactersPerToken + 64; ; window *= 4) {
       const end = stretchEnd(text, window);
       const ids = this.#bareIds(end < text.length ? text.slice(0, end) : text);
@@ -203,6 +263,35 @@ export function longestFirst(first: number, second: number, room: number): [numb
   const half = Math.floor(room / 2);
   const [short, long] = shorter <= half ? [shorter, room - shorter] : [half, room - half];
   return first > second ? [long, short] : [short, long];
+}
+
+/**
+ * Where the word that begins at `start` ends: at a space that text follows. Of several spaces the last is
+ * the boundary and the others stay with the word before, as do spaces at the text's end, since some
+ * tokenizers count them; other white space stays inside, and a space before a combining mark or what
+ * normalises to white space is no boundary.
+ */
+function wordEnd(text: string, start: number): number {
+  let end = start;
+  while (end < text.length && text.charCodeAt(end) === 0x20) end++;
+  for (;;) {
+    end = text.indexOf(" ", end);
+    if (end < 0) return text.length;
+    while (text.charCodeAt(end + 1) === 0x20) end++;
+    if (end + 1 === text.length) return text.length;
+    if (text.charCodeAt(end + 1) < 0x80 || !joinsSpace(text.slice(end + 1, end + 3))) return end;
+    end++;
+  }
+}
+
+function anyOf(contents: readonly string[]): RegExp {
+  const parts = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  // Where there is nothing to find: a pattern that never matches.
+  return new RegExp(parts.join("|") || "(?!)", "i");
+}
+
+function joinsSpace(next: string): boolean {
+  return /^[\p{M}\s]/u.test(next.normalize("NFKD"));
 }
 
 /** Where the first stretch of about `window` characters ends: before white space, or at the text's end. */

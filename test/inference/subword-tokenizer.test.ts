@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Tokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { InvalidModelError } from "../../src/errors.js";
 import { longestFirst, SubwordTokenizer } from "../../src/inference/subword-tokenizer.js";
@@ -73,29 +74,36 @@ describe("SubwordTokenizer", () => {
   for (const place of ["encoder", "goldens/gtr-tiny", "goldens/minilm-tiny"]) {
     const file = path.join(shared, place, "tokenizer.json");
     const skip = existsSync(file) ? false : `no ${file}`;
-    it(`tokenising only as far as needed changes nothing: ${place}`, { skip }, () => {
+    it(`word by word and only as far as needed gives the library's ids: ${place}`, { skip }, () => {
       const json = JSON.parse(readFileSync(file, "utf8")) as object;
-      const whole = new SubwordTokenizer(json, {}, 1_000_000);
+      const library = new Tokenizer(json, {});
       const cut = new SubwordTokenizer(json, {}, 12);
       const piece = fc.oneof(
-        fc.constantFrom("the", "search", "engine", "naïve", "x".repeat(40), "(2024),", "日本語"),
+        fc.constantFrom(
+          "the",
+          "search",
+          "engine",
+          "naïve",
+          "antidisestablishmentarianistically",
+          "(2024),",
+          "日本語",
+        ),
         fc.string({ unit: "grapheme", maxLength: 6 }),
+        fc.constantFrom("\u0301x", "</s>", "[SEP]a", "e\u0301", "\u200bz", "\u00a0q", "´", "-", ""),
       );
       const space = fc.constantFrom(" ", "  ", "\n", "\t ", "\u3000");
       fc.assert(
-        fc.property(
-          fc.array(fc.tuple(piece, space), { minLength: 40, maxLength: 200 }),
-          (parts) => {
-            const text = parts.flat().join("");
-            const all = whole.encode(text).ids;
-            const ending = cut.encode("").ids.length;
-            const expected =
-              all.length <= 12 ? all : [...all.slice(0, 12 - 1), ...all.slice(all.length - 1)];
-            assert.ok(ending >= 1);
-            assert.deepEqual(cut.encode(text).ids, expected);
-          },
-        ),
-        { numRuns: 100 },
+        fc.property(fc.array(fc.tuple(piece, space), { maxLength: 200 }), (parts) => {
+          const text = parts.flat().join("");
+          const all = library.encode(text).ids;
+          const ending = cut.encode("").ids.length;
+          const expected =
+            all.length <= 12 ? all : [...all.slice(0, 12 - 1), ...all.slice(all.length - 1)];
+          assert.ok(ending >= 1);
+          assert.deepEqual(cut.encode(text).ids, expected);
+        }),
+        // A fixed seed: Unigram ties (see SubwordTokenizer) are rare in random texts, but not impossible.
+        { numRuns: 200, seed: 42 },
       );
     });
   }
