@@ -83,3 +83,8 @@ function matchesLockfile(root) {
         : installed[folder].version === wanted.version),
   );
 }
+
+if (process.argv[1] !== undefined && import.meta.filename === path.resolve(process.argv[1])) {
+  const wasNeeded = ensureInstalled(path.resolve(import.meta.dirname, ".."));
+  console.log(wasNeeded ? "packages installed" : "packages are up to date");
+}
