@@ -1,5 +1,5 @@
 import path from "node:path";
-import { InputError, LockedError, NotFoundError } from "../errors.js";
+import { AlreadyExistsError, InputError, LockedError, NotFoundError } from "../errors.js";
 import { type FileSystem, isMissing, nodeFileSystem } from "../store/file-system.js";
 import { livingHolder, WriterLock } from "../store/writer-lock.js";
 import { manifestFileName, readCollectionManifest } from "./collection-manifest.js";
@@ -89,6 +89,24 @@ export function dropCollection(directory: string, fileSystem: FileSystem = nodeF
   }
   if (fileSystem.list(directory)?.length === 0) fileSystem.removeDirectory(directory);
   fileSystem.syncDirectory(path.dirname(directory));
+}
+
+/** @throws {AlreadyExistsError} the folder holds a collection, or anything else that is not ours */
+export function refuseOccupied(directory: string, fileSystem: FileSystem): void {
+  const names = fileSystem.list(directory) ?? [];
+  if (names.includes(manifestFileName)) {
+    throw new AlreadyExistsError(
+      `there is a collection in ${directory} already: open it, drop it with \`braid drop\`, or name ` +
+        "another folder",
+      { path: directory },
+    );
+  }
+  const foreign = names.find((name) => !isOwnFile(name));
+  if (foreign === undefined) return;
+  throw new AlreadyExistsError(
+    `${directory} is not empty (it holds ${foreign}): a collection wants a folder of its own`,
+    { path: directory, holds: foreign },
+  );
 }
 
 /** Whether a name in a collection's folder is one that braid gives to its files. */

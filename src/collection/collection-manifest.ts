@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JsonValue } from "../corpus/document.js";
 import type { EncoderIdentity } from "../dense/encoder.js";
-import { CorruptIndexError } from "../errors.js";
+import { CorruptIndexError, InputError } from "../errors.js";
 import { type FileSystem, nodeFileSystem } from "../store/file-system.js";
 import { readManifest, writeManifest } from "../store/manifest-file.js";
 import {
@@ -16,8 +16,11 @@ export interface SegmentEntry {
   readonly docCount: number;
   /** Deletion bitset and statistics corrections; null while every document lives. */
   readonly deletions: { readonly file: string; readonly count: number } | null;
-  /** Slot -> file, for vectors that were added after the segment was written. */
-  readonly vectorFiles: Readonly<Record<string, string>>;
+  /**
+   * Files written after the segment, which never changes: `<slot>` has the vectors of a slot that was
+   * added later, `<slot>.graph` the graph over the vectors of a slot.
+   */
+  readonly sideFiles: Readonly<Record<string, string>>;
 }
 
 /** One encoder whose vectors the collection holds. */
@@ -50,7 +53,7 @@ const segmentEntrySchema = z.strictObject({
   file: fileName,
   docCount: z.int().min(1),
   deletions: z.strictObject({ file: fileName, count: z.int().min(1) }).nullable(),
-  vectorFiles: z.record(z.string(), fileName),
+  sideFiles: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*(?:\.graph)?$/), fileName),
 });
 const slotSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/),
@@ -95,6 +98,16 @@ export function writeCollectionManifest(
   fileSystem: FileSystem = nodeFileSystem,
 ): void {
   writeManifest(file, manifest, fileSystem);
+}
+
+/** @throws {InputError} a name that a slot cannot have */
+export function parseSlot(slot: EncoderSlot): EncoderSlot {
+  const parsed = slotSchema.safeParse(slot);
+  if (parsed.success) return parsed.data;
+  throw new InputError(
+    `a slot's name must be 1 to 32 lower-case letters, digits or '-', got ${JSON.stringify(slot.name)}`,
+    { field: "slot", value: slot.name },
+  );
 }
 
 /** `log-000007.wal` and the like: six digits or more. */

@@ -3,29 +3,41 @@ import { analyzerNamed } from "../analysis/analyzers.js";
 import type { Document, JsonValue } from "../corpus/document.js";
 import { parseDocId, parseDocument } from "../corpus/parse-document.js";
 import type { Embeddings, Encoder, EncoderIdentity } from "../dense/encoder.js";
-import { EncoderMismatchError, InputError, StorageError } from "../errors.js";
+import { writeGraph } from "../dense/hnsw-graph.js";
+import { buildHnswGraph } from "../dense/hnsw-index.js";
+import { EncoderMismatchError, InputError, NotFoundError, StorageError } from "../errors.js";
 import type { FileSystem } from "../store/file-system.js";
 import { MemorySections } from "../store/memory-sections.js";
 import { SegmentFile } from "../store/segment-file.js";
+import { SegmentFileWriter } from "../store/segment-file-writer.js";
 import { WriteAheadLog } from "../store/write-ahead-log.js";
 import type { WriterLock } from "../store/writer-lock.js";
 import { type BulkBuildOptions, type BulkBuildResult, buildSegments } from "./bulk-build.js";
+import { refuseOccupied } from "./collection-home.js";
 import {
   type CollectionManifest,
   type EncoderSlot,
   manifestFileName,
   numberedName,
+  parseSlot,
   readCollectionManifest,
   type SegmentEntry,
   writeCollectionManifest,
 } from "./collection-manifest.js";
 import { type CollectionSettings, parseCollectionSettings } from "./collection-settings.js";
-import { encoderRefusal, firstSlot, vectorsOf } from "./encoder-slots.js";
+import { holdCollection, releaseCollection, writeCopy } from "./copy-collection.js";
+import {
+  encoderRefusal,
+  firstSlot,
+  refuseSlotName,
+  vectorsOf,
+  wantsGraph,
+} from "./encoder-slots.js";
 import { withIdsRemoved, withSegment } from "./live-states.js";
 import { encodeLogRecord } from "./log-record.js";
 import { diskMergePolicy, type MergePolicy, memoryMergePolicy, pickMerge } from "./merge-policy.js";
 import type { OpenedStates, SavedDeletions } from "./recovery.js";
-import { Segment } from "./segment.js";
+import { graphKey, Segment } from "./segment.js";
 import { SegmentBuilder, type SerializedDocument, serializeDocument } from "./segment-builder.js";
 import { mergeSegments } from "./segment-merge.js";
 import {
@@ -37,6 +49,7 @@ import {
   writeDeletions,
 } from "./segment-state.js";
 import { mergeToFile, openBatchIndexer } from "./segment-work.js";
+import { type SlotBuildOptions, writeSlotVectors } from "./slot-build.js";
 import { Snapshot } from "./snapshot.js";
 import { TurnQueue } from "./turn-queue.js";
 import { type VerifyReport, verifyCollection } from "./verify-collection.js";
@@ -96,6 +109,8 @@ export interface CollectionStats {
   readonly totalBytes: number;
   /** Why the last flush or merge in the background failed; null if it did not. */
   readonly maintenanceProblem: string | null;
+  /** Why graphs over large segments cannot be built here; searches scan instead. */
+  readonly graphProblem: string | null;
 }
 
 /** Sizes that a caller may move; the defaults suit most. */
@@ -143,13 +158,13 @@ export class Collection {
   readonly recovery: RecoveryReport;
   readonly #fileSystem: FileSystem;
   readonly #limits: CollectionLimits;
-  readonly #encoders: readonly Encoder[];
+  readonly #encoders: Encoder[];
   readonly #lock: WriterLock | null;
   readonly #reopen: CollectionParts["reopen"];
   readonly #turns = new TurnQueue();
   #manifest: CollectionManifest;
   #states: readonly SegmentState[];
-  #savedDeletions: ReadonlyMap<Segment, SavedDeletions>;
+  #savedDeletions: ReadonlyMap<string, SavedDeletions>;
   #log: WriteAheadLog | null;
   /** While the log is being replaced by the next one. */
   #rotation: Promise<void> | null = null;
@@ -160,6 +175,11 @@ export class Collection {
   #frozen: ReadonlySet<Segment> = new Set();
   #flushing: Promise<void> | null = null;
   #merging: Promise<void> | null = null;
+  /** Merges on disk wait while this is not 0: a slot is being built for the segments as they are. */
+  #mergePauses = 0;
+  #graphing: Promise<void> | null = null;
+  /** Why graphs cannot be built here; then nobody tries again. */
+  #graphProblem: Error | null = null;
   #maintenanceProblem: Error | null = null;
   /** Set when what the disk holds is not known any more; nothing is written after that. */
   #failure: Error | null = null;
@@ -173,7 +193,7 @@ export class Collection {
     this.recovery = parts.recovery;
     this.#fileSystem = parts.fileSystem;
     this.#limits = parts.limits;
-    this.#encoders = parts.encoders;
+    this.#encoders = [...parts.encoders];
     this.#lock = parts.writer?.lock ?? null;
     this.#log = parts.writer?.log ?? null;
     this.#reopen = parts.reopen;
@@ -212,7 +232,10 @@ export class Collection {
    * not the one of the vectors. Null if there is nothing to refuse.
    */
   get denseRefusal(): EncoderMismatchError | null {
-    const slot = this.#activeSlot();
+    return this.#refusalOf(this.#activeSlot());
+  }
+
+  #refusalOf(slot: EncoderSlot | null): EncoderMismatchError | null {
     const given = this.#encoders[0];
     if (slot === null || given === undefined || this.#encoderFor(slot) !== null) return null;
     return encoderRefusal(this.directory, slot, given);
@@ -235,14 +258,24 @@ export class Collection {
   /** The collection as it is now. The same object until something changes. */
   snapshot(): Snapshot {
     this.#checkOpen();
-    this.#snapshot ??= new Snapshot({
-      generation: this.#changeCount,
-      settings: this.settings,
-      states: this.#states,
-      slot: this.#manifest.activeSlot,
-      denseRefusal: this.denseRefusal,
-    });
+    this.#snapshot ??= this.#snapshotOf(this.#activeSlot());
     return this.#snapshot;
+  }
+
+  /**
+   * Like {@link snapshot}, with the vectors of a slot that need not be the active one: to evaluate an
+   * encoder before it is switched to.
+   *
+   * @throws {NotFoundError} there is no such slot
+   */
+  snapshotOfSlot(slot: string): Snapshot {
+    this.#checkOpen();
+    return this.#snapshotOf(this.#slotNamed(slot));
+  }
+
+  /** The encoder given that made the vectors of a slot; null if none of them did. */
+  encoderOfSlot(slot: string): Encoder | null {
+    return this.#encoderFor(this.#slotNamed(slot));
   }
 
   /**
@@ -342,7 +375,7 @@ export class Collection {
     documents: AsyncIterable<Document> | Iterable<Document>,
     options: BulkBuildOptions,
   ): Promise<BulkBuildResult> {
-    return this.#exclusively(async () => {
+    const result = await this.#exclusively(async () => {
       // Records of the log would be replayed on top of the new documents: they go into a segment.
       if (options.mode === "append") await this.#flushAll();
       const form = this.#buildForm(options);
@@ -368,6 +401,138 @@ export class Collection {
         throw error;
       }
     });
+    await this.#finishGraphs();
+    return result;
+  }
+
+  /**
+   * Makes vectors of all documents under one more encoder, beside those in use. Searches and writes
+   * go on meanwhile, in the active slot; later writes need this encoder as well.
+   *
+   * @param slot name of the new slot: lower-case letters, digits and `-`
+   * @throws {AlreadyExistsError} there is a slot of that name
+   * @throws {StorageError} the disk refuses; the slot is not there
+   */
+  async buildSlot(slot: string, encoder: Encoder, options: SlotBuildOptions = {}): Promise<void> {
+    this.#checkWritable();
+    const added = parseSlot({ name: slot, encoder: encoder.identity });
+    refuseSlotName(this.directory, this.#manifest.slots, slot);
+    await this.#flushAll();
+    const built = new Map<Segment, SegmentFile>();
+    this.#mergePauses++;
+    try {
+      await this.#merging?.catch(() => {});
+      let done = 0;
+      const buildMissing = async (): Promise<void> => {
+        for (const state of this.#diskStates()) {
+          if (built.has(state.segment)) continue;
+          const total = this.snapshot().docCount;
+          const onBatch = (documents: number): void => {
+            done += documents;
+            options.onProgress?.({ documents: done, total: Math.max(total, done) });
+          };
+          const file = await this.#writeSideFile(state.segment, slot, "vec", (writer) =>
+            writeSlotVectors(state, added, encoder, writer, onBatch, options.signal),
+          );
+          built.set(state.segment, file);
+        }
+      };
+      await buildMissing();
+      await this.#exclusively(async () => {
+        await this.#flushAll();
+        refuseSlotName(this.directory, this.#manifest.slots, slot);
+        await buildMissing();
+        options.signal?.throwIfAborted();
+        this.#encoders.push(encoder);
+        this.#commitSideFiles(slot, built, { slots: [...this.#manifest.slots, added] });
+      });
+    } catch (error) {
+      this.#discardSideFiles([...built.values()]);
+      throw error;
+    } finally {
+      this.#mergePauses--;
+    }
+    this.#mergeOnDisk();
+  }
+
+  /**
+   * Lets searches use the vectors of another slot from now on; snapshots taken before go on with
+   * theirs.
+   *
+   * @throws {NotFoundError} there is no such slot
+   */
+  async useSlot(slot: string): Promise<void> {
+    await this.#exclusively(async () => {
+      const { encoder } = this.#slotNamed(slot);
+      if (slot === this.#manifest.activeSlot) return;
+      const changesBeforeLogs = this.#manifest.changesBeforeLogs + 1;
+      const settings = { ...this.settings, encoder };
+      this.#commit(this.#states, { activeSlot: slot, settings, changesBeforeLogs });
+      this.#changeCount++;
+    });
+  }
+
+  /**
+   * Removes a slot that is not in use, with its vectors.
+   *
+   * @throws {NotFoundError} there is no such slot
+   * @throws {InputError} it is the active one
+   */
+  async dropSlot(slot: string): Promise<void> {
+    await this.#exclusively(async () => {
+      this.#slotNamed(slot);
+      if (slot === this.#manifest.activeSlot) {
+        throw new InputError(
+          `${this.directory}: slot ${slot} is in use: switch to another one before it is dropped`,
+          { path: this.directory, slot },
+        );
+      }
+      // Logged documents carry vectors of every slot: into segments with them.
+      await this.#flushAll();
+      const slots = this.#manifest.slots.filter(({ name }) => name !== slot);
+      const removed: SegmentFile[] = [];
+      const restore: (() => void)[] = [];
+      for (const { segment } of this.#states) {
+        for (const key of [slot, graphKey(slot)]) {
+          const file = segment.removeSideFile(key);
+          if (file === undefined) continue;
+          removed.push(file);
+          restore.push(() => segment.addSideFile(key, file));
+        }
+      }
+      try {
+        this.#commit(this.#states, { slots });
+      } catch (error) {
+        for (const undo of restore) undo();
+        throw error;
+      }
+      this.#discardSideFiles(removed);
+    });
+  }
+
+  /**
+   * Copies the collection as it is now into another, empty folder, while searches and writes go on.
+   * Readers can copy, too. Restoring is copying back.
+   *
+   * @returns bytes written
+   * @throws {AlreadyExistsError} the folder holds something
+   * @throws {StorageError} the disk refuses; nothing is left there
+   */
+  async copyTo(target: string, { signal }: { signal?: AbortSignal } = {}): Promise<number> {
+    this.#checkOpen();
+    refuseOccupied(target, this.#fileSystem);
+    const held =
+      this.#lock === null
+        ? holdCollection(this.directory, this.#manifest, this.#fileSystem)
+        : await this.#exclusively(async () =>
+            holdCollection(this.directory, this.#manifest, this.#fileSystem),
+          );
+    try {
+      this.#fileSystem.makeDirectory(target);
+      return await writeCopy(held, target, this.#fileSystem, signal);
+    } finally {
+      releaseCollection(held, this.#fileSystem);
+    }
   }
 
   /** Writes what is in memory to a segment and starts a new log. */
@@ -389,6 +554,7 @@ export class Collection {
     for (let round = 0; round < 3 && !isCompact(); round++) {
       await this.#startMerge(this.#diskStates());
     }
+    await this.#finishGraphs();
   }
 
   /**
@@ -431,6 +597,7 @@ export class Collection {
       logBytes,
       totalBytes: logBytes + segments.reduce((sum, { bytes }) => sum + bytes, 0),
       maintenanceProblem: this.#maintenanceProblem?.message ?? null,
+      graphProblem: this.#graphProblem?.message ?? null,
     };
   }
 
@@ -478,6 +645,7 @@ export class Collection {
       await this.#flushing?.catch(() => {});
       this.#closing.abort(new Error(`${this.directory} is being closed`));
       await this.#merging?.catch(() => {});
+      await this.#graphing?.catch(() => {});
       if (this.#failure === null && (this.#log?.byteLength ?? 0) > keptLogBytes) {
         await this.#flushAll();
       }
@@ -655,19 +823,32 @@ export class Collection {
   }
 
   #mergeOnDisk(): void {
-    if (this.#closing.signal.aborted || this.#merging !== null || this.#failure !== null) return;
+    const isBusy = this.#merging !== null || this.#mergePauses > 0;
+    if (this.#closing.signal.aborted || isBusy || this.#failure !== null) return;
     const disk = this.#diskStates();
     const policy = this.#limits.diskMergePolicy ?? diskMergePolicy;
     const picked = pickMerge(disk.map(asCandidate), policy);
-    if (picked === null) return;
+    if (picked === null) {
+      this.#graphsInBackground();
+      return;
+    }
     const inputs = picked.map((i) => disk[i]).filter((state) => state !== undefined);
     this.#startMerge(inputs).then(
-      () => this.#mergeOnDisk(),
+      () => {
+        this.#mergeOnDisk();
+        this.#graphsInBackground();
+      },
       (error: unknown) => this.#maintenanceFailed(error),
     );
   }
 
   async #startMerge(inputs: readonly SegmentState[]): Promise<void> {
+    if (this.#mergePauses > 0) {
+      throw new InputError(
+        `${this.directory}: a slot is being built, and segments stay as they are: compact afterwards`,
+        { path: this.directory },
+      );
+    }
     while (this.#merging !== null) await this.#merging.catch(() => {});
     // The inputs may be gone, or have lost more documents, since they were picked.
     const current = this.#states.filter(({ segment }) =>
@@ -804,13 +985,103 @@ export class Collection {
     return { ...result, added: result.added - replaced, replaced: result.replaced + replaced };
   }
 
+  // Side files: vectors of later slots, graphs
+
+  async #writeSideFile(
+    segment: Segment,
+    slot: string,
+    ending: "vec" | "hnsw",
+    write: (writer: SegmentFileWriter) => void | Promise<void>,
+  ): Promise<SegmentFile> {
+    const number = String(this.#nextFileNumber++).padStart(6, "0");
+    const file = `${segment.file?.replace(/\.seg$/, "")}.${slot}-${number}.${ending}`;
+    const writer = new SegmentFileWriter(this.#path(file), this.#fileSystem);
+    try {
+      await write(writer);
+      writer.finish({ kind: ending, slot, segment: segment.file });
+    } finally {
+      writer.abort();
+    }
+    return SegmentFile.open(this.#path(file), this.#fileSystem);
+  }
+
+  /** Names side files in the manifest; from then on they count. */
+  #commitSideFiles(
+    key: string,
+    files: ReadonlyMap<Segment, SegmentFile>,
+    change: Partial<CollectionManifest>,
+  ): void {
+    const added = this.#states.flatMap(({ segment }) => {
+      const file = files.get(segment);
+      return file === undefined ? [] : [{ segment, file }];
+    });
+    for (const { segment, file } of added) segment.addSideFile(key, file);
+    try {
+      this.#commit(this.#states, change);
+    } catch (error) {
+      for (const { segment } of added) segment.removeSideFile(key);
+      throw error;
+    }
+    const used = new Set(added.map(({ file }) => file));
+    this.#discardSideFiles([...files.values()].filter((file) => !used.has(file)));
+  }
+
+  /** Removes side files that no manifest names; snapshots that have them open read on. */
+  #discardSideFiles(files: readonly SegmentFile[]): void {
+    if (this.#failure !== null) return;
+    this.#removeFiles(files.map(({ label }) => path.basename(label)));
+  }
+
+  /** One after the other, builds the graphs that large segments lack; searches scan meanwhile. */
+  #buildGraphs(): Promise<void> {
+    this.#graphing ??= this.#buildMissingGraphs().finally(() => {
+      this.#graphing = null;
+    });
+    return this.#graphing;
+  }
+
+  async #buildMissingGraphs(): Promise<void> {
+    const { signal } = this.#closing;
+    for (;;) {
+      const slot = this.#activeSlot();
+      if (slot === null || signal.aborted || this.#failure !== null) return;
+      const state = this.#diskStates().find(({ segment }) =>
+        wantsGraph(segment, slot.name, this.settings.denseIndex),
+      );
+      if (state === undefined) return;
+      const { segment } = state;
+      const graph = await buildHnswGraph(segment.vectors(slot.name), { signal });
+      const file = await this.#writeSideFile(segment, slot.name, "hnsw", (writer) =>
+        writeGraph(writer, slot.name, graph),
+      );
+      this.#commitSideFiles(graphKey(slot.name), new Map([[segment, file]]), {});
+    }
+  }
+
+  /** For builds: whoever closes the collection next would interrupt the graphs. */
+  async #finishGraphs(): Promise<void> {
+    this.#graphsInBackground();
+    await this.#graphing?.catch(() => {});
+  }
+
+  #graphsInBackground(): void {
+    if (this.settings.denseIndex === "exact" || this.#graphProblem !== null) return;
+    this.#buildGraphs().catch((error: unknown) => this.#graphFailed(error));
+  }
+
+  /** Without a graph the scan answers, and nothing is missed: said in `stats`, not thrown. */
+  #graphFailed(error: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#graphProblem = error instanceof Error ? error : new Error(String(error));
+  }
+
   // The manifest and its files
 
   /** Replaces the manifest; then, and only then, the new states count. */
   #commit(states: readonly SegmentState[], change: Partial<CollectionManifest>): void {
     this.#checkWritable();
     const generation = this.#manifest.generation + 1;
-    const saved = new Map<Segment, SavedDeletions>();
+    const saved = new Map<string, SavedDeletions>();
     const written: string[] = [];
     const counted = states.filter((state) => liveCount(state) > 0);
     try {
@@ -846,13 +1117,13 @@ export class Collection {
     state: SegmentState,
     file: string,
     generation: number,
-    saved: Map<Segment, SavedDeletions>,
+    saved: Map<string, SavedDeletions>,
     written: string[],
   ): SegmentEntry {
     const { segment, deletedCount } = state;
     let deletions: SavedDeletions | null = null;
     if (deletedCount > 0) {
-      const known = this.#savedDeletions.get(segment);
+      const known = this.#savedDeletions.get(file);
       deletions =
         known?.count === deletedCount
           ? known
@@ -861,12 +1132,12 @@ export class Collection {
         written.push(deletions.file);
         writeDeletions(this.#path(deletions.file), state, this.#fileSystem);
       }
-      saved.set(segment, deletions);
+      saved.set(file, deletions);
     }
-    const vectorFiles = Object.fromEntries(
-      [...segment.vectorFiles].map(([slot, { label }]) => [slot, path.basename(label)]),
+    const sideFiles = Object.fromEntries(
+      [...segment.sideFiles].map(([slot, { label }]) => [slot, path.basename(label)]),
     );
-    return { file, docCount: segment.docCount, deletions, vectorFiles };
+    return { file, docCount: segment.docCount, deletions, sideFiles };
   }
 
   /** The old manifest stands, or nobody knows which one does: then nothing more is written. */
@@ -905,10 +1176,8 @@ export class Collection {
     for (const segment of segments) {
       if (segment.file === null) continue;
       this.#retired.add(new WeakRef(segment));
-      const vectorFiles = [...segment.vectorFiles.values()].map(({ label }) =>
-        path.basename(label),
-      );
-      this.#removeFiles([segment.file, ...vectorFiles]);
+      const sideFiles = [...segment.sideFiles.values()].map(({ label }) => path.basename(label));
+      this.#removeFiles([segment.file, ...sideFiles]);
     }
     for (const retired of this.#retired) {
       if (retired.deref() === undefined) this.#retired.delete(retired);
@@ -945,6 +1214,26 @@ export class Collection {
   #activeSlot(): EncoderSlot | null {
     const { slots, activeSlot } = this.#manifest;
     return slots.find(({ name }) => name === activeSlot) ?? null;
+  }
+
+  #slotNamed(slot: string): EncoderSlot {
+    const found = this.#manifest.slots.find(({ name }) => name === slot);
+    if (found !== undefined) return found;
+    const names = this.#slotNames().join(", ");
+    throw new NotFoundError(`${this.directory} has no slot ${slot}; it has ${names || "none"}`, {
+      path: this.directory,
+      slot,
+    });
+  }
+
+  #snapshotOf(slot: EncoderSlot | null): Snapshot {
+    return new Snapshot({
+      generation: this.#changeCount,
+      settings: this.settings,
+      states: this.#states,
+      slot: slot?.name ?? null,
+      denseRefusal: this.#refusalOf(slot),
+    });
   }
 
   #encoderFor(slot: EncoderSlot): Encoder | null {

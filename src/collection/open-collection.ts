@@ -1,16 +1,11 @@
 import path from "node:path";
 import type { Encoder } from "../dense/encoder.js";
-import {
-  AlreadyExistsError,
-  CorruptIndexError,
-  EncoderMismatchError,
-  InputError,
-} from "../errors.js";
+import { CorruptIndexError, EncoderMismatchError, InputError } from "../errors.js";
 import { type FileSystem, isMissing, nodeFileSystem } from "../store/file-system.js";
 import { WriteAheadLog } from "../store/write-ahead-log.js";
 import { WriterLock } from "../store/writer-lock.js";
 import { Collection, type CollectionLimits, type RecoveryReport } from "./collection.js";
-import { isOwnFile, lockFileName, noCollection } from "./collection-home.js";
+import { isOwnFile, lockFileName, noCollection, refuseOccupied } from "./collection-home.js";
 import {
   type CollectionManifest,
   type EncoderSlot,
@@ -20,6 +15,7 @@ import {
   writeCollectionManifest,
 } from "./collection-manifest.js";
 import { type CollectionSettingsInput, parseCollectionSettings } from "./collection-settings.js";
+import { filesOfManifest } from "./copy-collection.js";
 import { firstSlot } from "./encoder-slots.js";
 import { type OpenedStates, openStates } from "./recovery.js";
 import { salvageCollection } from "./salvage.js";
@@ -151,7 +147,7 @@ function openForWriting(
   const manifest = readManifest(directory, fileSystem);
   const opened = openStates(directory, manifest, fileSystem);
   if (opened.lastLog === null) throw new Error("a manifest names at least one log");
-  const files = leftovers(directory, filesOf(manifest), fileSystem);
+  const files = leftovers(directory, filesOfManifest(manifest), fileSystem);
   removeFiles(directory, files, fileSystem);
   const logFile = path.join(directory, manifest.logs.at(-1) ?? "");
   const log = WriteAheadLog.open(logFile, opened.lastLog, fileSystem, () => lock.check());
@@ -249,43 +245,13 @@ function readManifest(directory: string, fileSystem: FileSystem): CollectionMani
   }
 }
 
-function refuseOccupied(directory: string, fileSystem: FileSystem): void {
-  const names = fileSystem.list(directory) ?? [];
-  if (names.includes(manifestFileName)) {
-    throw new AlreadyExistsError(
-      `there is a collection in ${directory} already: open it, drop it with \`braid drop\`, or name ` +
-        "another folder",
-      { path: directory },
-    );
-  }
-  const foreign = names.find((name) => !isOwnFile(name));
-  if (foreign === undefined) return;
-  throw new AlreadyExistsError(
-    `${directory} is not empty (it holds ${foreign}): a collection wants a folder of its own`,
-    { path: directory, holds: foreign },
-  );
-}
-
-function filesOf(manifest: CollectionManifest): string[] {
-  return [
-    manifestFileName,
-    lockFileName,
-    ...manifest.logs,
-    ...manifest.segments.flatMap(({ file, deletions, vectorFiles }) => [
-      file,
-      ...(deletions === null ? [] : [deletions.file]),
-      ...Object.values(vectorFiles),
-    ]),
-  ];
-}
-
 /** Files of ours that no manifest names: left by a crash. */
 function leftovers(
   directory: string,
   named: readonly string[],
   fileSystem: FileSystem,
 ): readonly string[] {
-  const needed = new Set([...named, lockFileName]);
+  const needed = new Set([...named, lockFileName, manifestFileName]);
   return (fileSystem.list(directory) ?? []).filter((name) => isOwnFile(name) && !needed.has(name));
 }
 

@@ -23,7 +23,8 @@ export interface SavedDeletions {
 /** What opening a collection found on the disk, with the log replayed on top of the segments. */
 export interface OpenedStates {
   readonly states: readonly SegmentState[];
-  readonly savedDeletions: ReadonlyMap<Segment, SavedDeletions>;
+  /** By segment file. */
+  readonly savedDeletions: ReadonlyMap<string, SavedDeletions>;
   /** The log that is written to, as it was found; null if salvage gave it up. */
   readonly lastLog: LogContents | null;
   readonly recordCount: number;
@@ -43,10 +44,10 @@ export function openStates(
   fileSystem: FileSystem,
   known: readonly Segment[] = [],
 ): OpenedStates {
-  const savedDeletions = new Map<Segment, SavedDeletions>();
+  const savedDeletions = new Map<string, SavedDeletions>();
   const states = manifest.segments.map((entry) => {
     const state = openSegment(directory, entry, fileSystem, known);
-    if (entry.deletions !== null) savedDeletions.set(state.segment, entry.deletions);
+    if (entry.deletions !== null) savedDeletions.set(entry.file, entry.deletions);
     return state;
   });
   const { records, last } = readLogs(directory, manifest.logs, fileSystem);
@@ -73,24 +74,24 @@ export function openSegment(
   return readDeletions(path.join(directory, file), segment, count, fileSystem);
 }
 
-function isEntry({ file, vectorFiles }: Segment, entry: SegmentEntry): boolean {
+function isEntry({ file, sideFiles }: Segment, entry: SegmentEntry): boolean {
   if (file !== entry.file) return false;
-  const slots = Object.entries(entry.vectorFiles);
+  const slots = Object.entries(entry.sideFiles);
   return (
-    slots.length === vectorFiles.size &&
-    slots.every(([slot, name]) => path.basename(vectorFiles.get(slot)?.label ?? "") === name)
+    slots.length === sideFiles.size &&
+    slots.every(([slot, name]) => path.basename(sideFiles.get(slot)?.label ?? "") === name)
   );
 }
 
 function openSegmentFiles(directory: string, entry: SegmentEntry, fileSystem: FileSystem): Segment {
   const source = SegmentFile.open(path.join(directory, entry.file), fileSystem);
-  const vectorFiles = new Map(
-    Object.entries(entry.vectorFiles).map(([slot, file]) => [
+  const sideFiles = new Map(
+    Object.entries(entry.sideFiles).map(([slot, file]) => [
       slot,
       SegmentFile.open(path.join(directory, file), fileSystem),
     ]),
   );
-  const segment = new Segment(entry.file, source, vectorFiles);
+  const segment = new Segment(entry.file, source, sideFiles);
   if (segment.docCount !== entry.docCount) {
     throw new CorruptIndexError(
       `${source.label} has ${segment.docCount} documents, the manifest says ${entry.docCount}: ` +

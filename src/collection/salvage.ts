@@ -100,16 +100,16 @@ function rescueSegment(
     return file;
   });
   if (source === null) return null;
-  const vectorFiles = new Map<string, SegmentFile>();
+  const sideFiles = new Map<string, SegmentFile>();
   const lostSlots: string[] = [];
-  for (const [slot, name] of Object.entries(entry.vectorFiles)) {
+  for (const [slot, name] of Object.entries(entry.sideFiles)) {
     const file = attempt(damages, () => SegmentFile.open(path.join(directory, name), fileSystem));
     const broken = file?.verify() ?? [];
     damages.push(...broken);
     if (file === null || broken.length > 0) lostSlots.push(slot);
-    else vectorFiles.set(slot, file);
+    else sideFiles.set(slot, file);
   }
-  const segment = attempt(damages, () => new Segment(entry.file, source, vectorFiles));
+  const segment = attempt(damages, () => new Segment(entry.file, source, sideFiles));
   if (segment === null) return null;
   for (const { name } of manifest.slots) {
     if (lostSlots.includes(name)) continue;
@@ -216,7 +216,7 @@ function manifestFromFiles(directory: string, fileSystem: FileSystem): Collectio
     if (meta === null) continue;
     settings = meta.settings;
     const deletions = latestDeletions(directory, file, names, fileSystem);
-    segments.push({ file, docCount: meta.docCount, deletions, vectorFiles: {} });
+    segments.push({ file, docCount: meta.docCount, deletions, sideFiles: {} });
   }
   if (settings === null) return null;
   const slots: EncoderSlot[] =

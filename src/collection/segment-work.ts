@@ -33,7 +33,7 @@ type SegmentReference =
   | {
       readonly kind: "file";
       readonly path: string;
-      readonly vectorFiles: readonly (readonly [string, string])[];
+      readonly sideFiles: readonly (readonly [string, string])[];
     }
   | { readonly kind: "memory"; readonly sections: readonly (readonly [string, Uint8Array])[] };
 
@@ -334,21 +334,21 @@ function writeMerged(
   }
 }
 
-function referenceTo({ source, vectorFiles }: Segment): SegmentReference {
+function referenceTo({ source, sideFiles }: Segment): SegmentReference {
   if (source instanceof SegmentFile) {
-    const files = [...vectorFiles].map(([slot, { label }]) => [slot, label] as const);
-    return { kind: "file", path: source.label, vectorFiles: files };
+    const files = [...sideFiles].map(([slot, { label }]) => [slot, label] as const);
+    return { kind: "file", path: source.label, sideFiles: files };
   }
   return { kind: "memory", sections: source.names.map((name) => [name, source.load(name)]) };
 }
 
 function openReference(reference: SegmentReference): Segment {
   if (reference.kind === "memory") return new Segment(null, MemorySections.of(reference.sections));
-  const vectorFiles = reference.vectorFiles.map(
+  const sideFiles = reference.sideFiles.map(
     ([slot, file]) => [slot, SegmentFile.open(file)] as const,
   );
   const file = SegmentFile.open(reference.path);
-  return new Segment(path.basename(reference.path), file, new Map(vectorFiles));
+  return new Segment(path.basename(reference.path), file, new Map(sideFiles));
 }
 
 function reviveError({

@@ -1,3 +1,4 @@
+import { type HnswGraph, openGraph } from "../dense/hnsw-graph.js";
 import { hasVectors, openVectors, type VectorSegment } from "../dense/vectors.js";
 import { CorruptIndexError } from "../errors.js";
 import { type Columns, openColumns } from "../filter/columns.js";
@@ -19,20 +20,20 @@ export class Segment {
   readonly source: SegmentFile | MemorySections;
   readonly ids: DocumentIds;
   readonly documents: StoredDocuments;
-  /** Vectors in files of their own, by slot. */
-  readonly vectorFiles: ReadonlyMap<string, SegmentFile>;
+  readonly #sideFiles: Map<string, SegmentFile>;
   #sparse: SparseSegment | null = null;
   #columns: Columns | null = null;
   readonly #vectors = new Map<string, VectorSegment>();
+  readonly #graphs = new Map<string, HnswGraph | null>();
 
   constructor(
     file: string | null,
     source: SegmentFile | MemorySections,
-    vectorFiles: ReadonlyMap<string, SegmentFile> = new Map(),
+    sideFiles: ReadonlyMap<string, SegmentFile> = new Map(),
   ) {
     this.file = file;
     this.source = source;
-    this.vectorFiles = vectorFiles;
+    this.#sideFiles = new Map(sideFiles);
     this.ids = DocumentIds.open(source);
     this.documents = StoredDocuments.open(source);
     this.docCount = this.documents.docCount;
@@ -45,10 +46,15 @@ export class Segment {
     }
   }
 
+  /** Files written after the segment: see `SegmentEntry.sideFiles`. */
+  get sideFiles(): ReadonlyMap<string, SegmentFile> {
+    return this.#sideFiles;
+  }
+
   /** Bytes on the disk, or in memory for a segment in memory. */
   get byteLength(): number {
     let total = bytesOf(this.source);
-    for (const file of this.vectorFiles.values()) total += file.byteLengthOfFile;
+    for (const file of this.sideFiles.values()) total += file.byteLengthOfFile;
     return total;
   }
 
@@ -56,7 +62,7 @@ export class Segment {
   get loadedBytes(): number {
     if (!(this.source instanceof SegmentFile)) return this.source.totalBytes;
     let total = this.source.loadedBytes;
-    for (const file of this.vectorFiles.values()) total += file.loadedBytes;
+    for (const file of this.sideFiles.values()) total += file.loadedBytes;
     return total;
   }
 
@@ -90,21 +96,50 @@ export class Segment {
     return vectors;
   }
 
-  /** The same documents with vectors of one more slot. */
-  withVectorFile(slot: string, file: SegmentFile): Segment {
-    return new Segment(this.file, this.source, new Map([...this.vectorFiles, [slot, file]]));
+  /**
+   * The graph over the vectors of a slot, or null if there is none.
+   *
+   * @throws {CorruptIndexError} it is damaged
+   */
+  graph(slot: string): HnswGraph | null {
+    const known = this.#graphs.get(slot);
+    if (known !== undefined) return known;
+    const file = this.sideFiles.get(graphKey(slot));
+    const graph = file === undefined ? null : openGraph(file, slot, this.vectors(slot).rowCount);
+    this.#graphs.set(slot, graph);
+    return graph;
+  }
+
+  /** More about the same documents; what was read before stays as it was. */
+  addSideFile(key: string, file: SegmentFile): void {
+    this.#sideFiles.set(key, file);
+    this.#graphs.clear();
+  }
+
+  /** Forgets a side file and gives it back, to be closed once no snapshot reads it. */
+  removeSideFile(key: string): SegmentFile | undefined {
+    const file = this.#sideFiles.get(key);
+    this.#sideFiles.delete(key);
+    this.#graphs.clear();
+    this.#vectors.delete(key);
+    return file;
   }
 
   close(): void {
     if (this.source instanceof SegmentFile) this.source.close();
-    for (const file of this.vectorFiles.values()) file.close();
+    for (const file of this.sideFiles.values()) file.close();
   }
 
   #vectorSource(slot: string): SegmentFile | MemorySections | null {
-    const own = this.vectorFiles.get(slot);
+    const own = this.sideFiles.get(slot);
     if (own !== undefined) return own;
     return hasVectors(this.source, slot) ? this.source : null;
   }
+}
+
+/** Key of a slot's graph among the side files. */
+export function graphKey(slot: string): string {
+  return `${slot}.graph`;
 }
 
 function bytesOf(source: SegmentFile | MemorySections): number {

@@ -113,6 +113,7 @@ export class Snapshot {
         vectors: segment.vectors(slot),
         names: segment.ids,
         deleted,
+        graph: segment.graph(slot),
       })),
     );
     return this.#dense;

@@ -39,7 +39,7 @@ export interface VerifyContext {
   readonly directory: string;
   readonly manifest: CollectionManifest;
   readonly states: readonly SegmentState[];
-  readonly savedDeletions: ReadonlyMap<Segment, SavedDeletions>;
+  readonly savedDeletions: ReadonlyMap<string, SavedDeletions>;
   readonly fileSystem: FileSystem;
   /** Whether this process writes: then the log's end may not be closed in order. */
   readonly isWriter: boolean;
@@ -153,8 +153,8 @@ class Verifier {
     }
   }
 
-  #checkFiles({ source, vectorFiles }: Segment): void {
-    for (const file of [source, ...vectorFiles.values()]) {
+  #checkFiles({ source, sideFiles }: Segment): void {
+    for (const file of [source, ...sideFiles.values()]) {
       if (!(file instanceof SegmentFile)) continue;
       this.#attempt(file.label, () => {
         // Opened anew: what this process has in memory says nothing about the disk.
@@ -250,7 +250,7 @@ class Verifier {
   #checkDeletions(state: SegmentState): void {
     const { segment, deleted, deletedCount, corrections } = state;
     const { label } = segment.source;
-    const saved = this.#context.savedDeletions.get(segment);
+    const saved = this.#context.savedDeletions.get(segment.file ?? "");
     if (saved !== undefined) {
       const file = this.#path(saved.file);
       this.#attempt(file, () => {

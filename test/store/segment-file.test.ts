@@ -24,6 +24,7 @@ function writeSample(sink: SectionSink): void {
         piece.fill(i);
         yield piece;
       }
+      yield new Int8Array(0);
     })(),
   );
 }
