@@ -3,14 +3,8 @@ import { intervalChart } from "./charts/interval-chart.js";
 import { lineChart } from "./charts/line-chart.js";
 import { scatterChart } from "./charts/scatter-chart.js";
 import { shareChart } from "./charts/share-chart.js";
-import {
-  type ComparisonReport,
-  type DatasetReport,
-  decimals,
-  type HeadToHead,
-  pValueText,
-  type SystemReport,
-} from "./comparison.js";
+import type { ComparisonReport, DatasetReport, HeadToHead, SystemReport } from "./comparison.js";
+import { count, decimals, letter, pValueText, signed } from "./decimals.js";
 import { type Html, html } from "./html.js";
 import type { FeatureEffect } from "./query-features.js";
 import { dataTable, folded, type PageSection, reportPage } from "./report-page.js";
@@ -78,7 +72,7 @@ function datasetSection(
   return {
     id,
     title: dataset.name,
-    body: html`<p class="headline">${dataset.headline}</p><p>${facts(dataset)}</p>`,
+    body: html`${report.datasets.length === 1 ? null : html`<p class="headline">${dataset.headline}</p>`}<p>${facts(dataset)}</p>`,
     sections: [
       {
         id: `${id}-measures`,
@@ -218,19 +212,14 @@ function measureCell(
   return beaten.length === 0 ? shown : html`${shown}<sup>${beaten.sort().join("")}</sup>`;
 }
 
-/** 0 -> "a"; beyond z "a1" and so on. */
-export function letter(index: number): string {
-  const base = String.fromCharCode(97 + (index % 26));
-  return index < 26 ? base : `${base}${Math.floor(index / 26)}`;
-}
-
 function unjudgedNote(systems: readonly SystemReport[]): string {
   const shares = systems.map(({ unjudged }) => unjudged.share);
   const cutoff = systems[0]?.unjudged.cutoff ?? 10;
   const [most, least] = [Math.max(...shares), Math.min(...shares)];
   const sorted = [...systems].sort((a, b) => a.unjudged.share - b.unjudged.share);
-  if (most - least < 0.02)
-    return `Of the first ${cutoff} hits, systems have like shares without judgement, so the judgements favour none of them.`;
+  if (most - least < 0.02) {
+    return `Of the first ${cutoff} hits, systems have like shares without judgement, so the judgements favour none of them${most > 0.5 ? "; with so few judged, the upper ends are far out of reach" : ""}.`;
+  }
   return `${sorted.at(-1)?.name} has more unjudged documents among its first ${cutoff} than ${sorted[0]?.name} (${(100 * most).toFixed(1)} % against ${(100 * least).toFixed(1)} %): its value is the one more likely to be too low.`;
 }
 
@@ -394,7 +383,7 @@ function foundBody(dataset: DatasetReport, pair: HeadToHead, id: string, measure
         points: overlap.depths.map((depth, d) => ({ x: depth, y: overlap.rbo[d] ?? 0 })),
       },
     ],
-  })}</figure></div><div class="grid"><div>${dataTable(
+  })}</figure></div>${dataTable(
     "Relevant documents by who found them, and mean recall; together: the most that a fusion of these hits can reach",
     [
       { title: "depth" },
@@ -413,15 +402,18 @@ function foundBody(dataset: DatasetReport, pair: HeadToHead, id: string, measure
       ...[row.both, row.onlyFirst, row.onlySecond, row.neither].map(count),
       ...[row.firstRecall, row.secondRecall, row.unionRecall].map((value) => decimals(value)),
     ]),
-  )}</div><div>${dataTable(
-    "Overlap by depth",
-    [{ title: "depth" }, { title: "Jaccard", numeric: true }, { title: "RBO", numeric: true }],
-    overlap.depths.map((depth, d) => [
-      count(depth),
-      decimals(overlap.jaccard[d] ?? 0),
-      decimals(overlap.rbo[d] ?? 0),
-    ]),
-  )}</div></div>`;
+  )}${folded(
+    "Overlap by depth as a table",
+    dataTable(
+      "Overlap by depth",
+      [{ title: "depth" }, { title: "Jaccard", numeric: true }, { title: "RBO", numeric: true }],
+      overlap.depths.map((depth, d) => [
+        count(depth),
+        decimals(overlap.jaccard[d] ?? 0),
+        decimals(overlap.rbo[d] ?? 0),
+      ]),
+    ),
+  )}`;
 }
 
 function whyBody({ first, second, features }: HeadToHead, id: string, measure: string): Html {
@@ -596,14 +588,4 @@ function provenanceSection({
       ),
     )}`,
   };
-}
-
-function count(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-/** .012 -> "+.012". */
-export function signed(value: number): string {
-  const text = decimals(value);
-  return value > 0 && !/^\.0+$/.test(text) ? `+${text}` : text.replace(/^−(\.0+)$/, "$1");
 }

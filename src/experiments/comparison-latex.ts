@@ -1,5 +1,5 @@
-import { type ComparisonReport, decimals } from "./comparison.js";
-import { letter } from "./comparison-html.js";
+import type { ComparisonReport } from "./comparison.js";
+import { decimals, letter } from "./decimals.js";
 
 /**
  * The measure table for a paper: needs `\usepackage{booktabs}`. One block per data set, the best

@@ -1,11 +1,6 @@
-import {
-  type ComparisonReport,
-  type DatasetReport,
-  decimals,
-  type HeadToHead,
-  pValueText,
-} from "./comparison.js";
-import { binLabel, letter, signed } from "./comparison-html.js";
+import type { ComparisonReport, DatasetReport, HeadToHead } from "./comparison.js";
+import { binLabel } from "./comparison-html.js";
+import { decimals, letter, pValueText, signed } from "./decimals.js";
 
 /** The comparison as Markdown for a README or a pull request: the figures, without the charts. */
 export function comparisonMarkdown(report: ComparisonReport): string {

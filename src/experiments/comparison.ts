@@ -15,6 +15,7 @@ import {
   runFingerprint,
   type SystemKind,
 } from "./collect-systems.js";
+import { decimals, pValueText } from "./decimals.js";
 import { type DepthCurves, depthCurves } from "./depth-curves.js";
 import {
   type FeatureEffect,
@@ -167,7 +168,7 @@ export function buildComparison(
   const reports = datasets.map((dataset) => datasetReport(dataset, settings));
   return {
     format: "braid-comparison@1",
-    headline: overallHeadline(reports, primary.name),
+    headline: capitalised(overallHeadline(reports, primary.name)),
     measures: settings.measures.map(({ name }) => name),
     test: "Fisher's randomisation test, two-sided, 10,000 sign patterns, Holm's correction over the pairs of a data set",
     seed: settings.seed,
@@ -319,7 +320,10 @@ function unjudgedRange(
   const cutoff = Number.isFinite(measure.cutoff) ? measure.cutoff : 10;
   const judged = parseMeasure(`Judged@${cutoff}`);
   const order = orderOf(system.kind);
-  const share = 1 - (evaluateRun(qrels, system.run, [judged], order).mean[judged.name] ?? 0);
+  const { mean, missingQueries, queryCount } = evaluateRun(qrels, system.run, [judged], order);
+  // A query without hits has nothing unjudged among them.
+  const answeredCount = Math.max(1, queryCount - missingQueries.length);
+  const share = 1 - ((mean[judged.name] ?? 0) * queryCount) / answeredCount;
   const high =
     evaluateRun(qrels, system.run, [measure], { ...order, unjudgedAs: "relevant" }).mean[
       measure.name
@@ -381,19 +385,6 @@ function headToHead(
     firstWins: examples(first, second),
     secondWins: examples(second, first),
   };
-}
-
-/** .7414 -> ".741", as retrieval papers print measures. */
-export function decimals(value: number, digits = 3): string {
-  return value
-    .toFixed(digits)
-    .replace(/^(-?)0\./, "$1.")
-    .replace("-", "−");
-}
-
-/** A p value as a reader wants it: "< .001" rather than zeros. */
-export function pValueText(pValue: number): string {
-  return pValue < 0.001 ? "p < .001" : `p = ${decimals(pValue)}`;
 }
 
 /** One sentence on one data set: which system is best, by how much, and whether that is chance. */
@@ -466,4 +457,8 @@ function overallHeadline(reports: readonly DatasetReport[], measure: string): st
     return `${name}: ${values.join(", ")}`;
   });
   return `${parts.join("; ")} (${figures.join("; ")}).`;
+}
+
+function capitalised(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

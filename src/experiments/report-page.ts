@@ -61,7 +61,7 @@ export function dataTable(
 ): Html {
   const number = (i: number): Html | null =>
     columns[i]?.numeric === true ? html` class="number"` : null;
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption><thead><tr>${columns.map(
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption><span>${caption}</span></caption><thead><tr>${columns.map(
     ({ title }, i) => html`<th scope="col"${number(i)}>${title}</th>`,
   )}</tr></thead><tbody>${rows.map(
     (row) =>
@@ -101,16 +101,17 @@ a{color:var(--accent)}
 .note,caption,figcaption{color:var(--soft);font-size:.875rem}
 .warning{color:var(--warn);background:var(--warn-paper);border:1px solid var(--warn);border-left-width:5px;padding:.6rem .9rem;max-width:52rem;font-weight:600}
 nav ol{display:flex;flex-wrap:wrap;gap:.35rem 1.25rem;list-style:none;padding:.6rem .9rem;margin:1.25rem 0;background:var(--panel);border-radius:.4rem}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:1.25rem 2rem;align-items:start;margin:.75rem 0}
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));gap:1.25rem 2rem;align-items:start;margin:.75rem 0}
 figure{margin:0;min-width:0;break-inside:avoid}
 figcaption{margin-bottom:.35rem;color:var(--ink);font-weight:600}
 .scroll{overflow-x:auto;margin:.75rem 0;max-width:100%}
 .scroll:focus-visible,summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;min-width:min(100%,24rem)}
 caption{text-align:left;caption-side:top;padding-bottom:.3rem}
+caption span{display:block;position:sticky;left:0;max-width:min(46rem,calc(100vw - 2.4rem))}
 th,td{padding:.32rem .7rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--rule)}
 thead th{font-weight:600;border-bottom:2px solid var(--rule);background:var(--panel)}
-tbody th{font-weight:600;min-width:6rem}
+tbody th{font-weight:600;min-width:7rem}
 .number{text-align:right;white-space:nowrap}
 td b{font-weight:700}
 sup{font-size:.7em;line-height:0;margin-left:.1em}
@@ -130,6 +131,7 @@ svg.chart{display:block;width:100%;height:auto;font-family:inherit}
 .chart text{fill:var(--ink)}
 .chart .tick{font-size:11px;fill:var(--soft)}
 .chart .name,.chart .key,.chart .value{font-size:12px}
+.chart .key{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
 .chart .heading{font-size:13px;font-weight:700}
 .chart .axis{stroke:var(--soft);stroke-width:1;fill:none}
 .chart .grid{stroke:var(--rule);stroke-width:.8;fill:none}

@@ -87,15 +87,20 @@ export function logScale(
   return (value) => inner(Math.log10(value));
 }
 
+/** Whether two ends are apart enough to draw an axis between them. */
+export function isSpan(low: number, high: number): boolean {
+  return high - low > 1e-9 * Math.max(1e-3, Math.abs(low), Math.abs(high));
+}
+
 /** Round values, 1, 2 or 5 times a power of ten apart, within `low`..`high`; about `count` of them. */
 export function niceTicks(low: number, high: number, count = 5): number[] {
-  if (!(high > low)) return [low];
+  if (!isSpan(low, high)) return [low];
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step =
     [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power;
   const ticks: number[] = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)
+  for (let i = Math.ceil(low / step - 1e-9) || 0; i * step <= high + step * 1e-9; i++)
     ticks.push(i * step);
   return ticks;
 }

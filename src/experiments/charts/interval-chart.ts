@@ -1,7 +1,9 @@
+import { decimals } from "../decimals.js";
 import { type Html, html } from "../html.js";
 import {
   at,
   type ChartText,
+  isSpan,
   linearScale,
   marker,
   niceTicks,
@@ -45,7 +47,7 @@ export function intervalChart(chart: IntervalChart): Html {
   if (chart.reference !== undefined) values.push(chart.reference);
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const pad = (high - low || 0.1) * 0.06;
+  const pad = isSpan(low, high) ? (high - low) * 0.06 : Math.abs(low) * 0.1 + 0.1;
   const headingCount = chart.groups.filter(({ heading }) => heading !== "").length;
   const area = {
     left: 14,
@@ -69,7 +71,7 @@ export function intervalChart(chart: IntervalChart): Html {
           row.outerLow === undefined || row.outerHigh === undefined
             ? null
             : html`<path class="range ${name}" d="${`M${at(x(row.outerLow))} ${at(line)}H${at(x(row.outerHigh))}`}"/>`
-        }<path class="whisker ${name}" d="${`M${at(x(row.low))} ${at(line)}H${at(x(row.high))}`}"/>${marker(row.style, x(row.value), line, 4.5)}<text class="value" x="${width - 2}" y="${at(line + 4)}" text-anchor="end">${row.value.toFixed(3)}</text>`,
+        }<path class="whisker ${name}" d="${`M${at(x(row.low))} ${at(line)}H${at(x(row.high))}`}"/>${marker(row.style, x(row.value), line, 4.5)}<text class="value" x="${width - 2}" y="${at(line + 4)}" text-anchor="end">${decimals(row.value)}</text>`,
       );
       y += rowHeight;
     }

@@ -2,6 +2,7 @@ import { type Html, html } from "../html.js";
 import {
   at,
   type ChartText,
+  isSpan,
   legend,
   linearScale,
   logScale,
@@ -60,7 +61,7 @@ export function lineChart(chart: LineChart): Html {
   };
   const xs = points.map(({ x }) => x);
   const xDomain: [number, number] = [Math.min(...xs), Math.max(...xs)];
-  if (xDomain[0] === xDomain[1]) {
+  if (!isSpan(...xDomain)) {
     xDomain[0] = chart.xScale === "log" ? xDomain[0] / 2 : xDomain[0] - 1;
     xDomain[1] = chart.xScale === "log" ? xDomain[1] * 2 : xDomain[1] + 1;
   }
@@ -95,8 +96,8 @@ export function lineChart(chart: LineChart): Html {
 }
 
 function paddedDomain(points: readonly LinePoint[]): [number, number] {
-  const low = Math.min(...points.map((point) => point.low ?? point.y));
-  const high = Math.max(...points.map((point) => point.high ?? point.y));
-  const pad = (high - low || 0.1) * 0.08;
+  const low = Math.min(...points.map((point) => Math.min(point.y, point.low ?? point.y)));
+  const high = Math.max(...points.map((point) => Math.max(point.y, point.high ?? point.y)));
+  const pad = isSpan(low, high) ? (high - low) * 0.08 : Math.abs(low) * 0.1 + 0.1;
   return [low - pad, high + pad];
 }

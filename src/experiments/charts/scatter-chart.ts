@@ -35,8 +35,8 @@ export function scatterChart(chart: ScatterChart): Html {
     width - 16,
   );
   const area = { left: 48, right: 48 + side, top: key.height + 30, bottom: key.height + 30 + side };
-  const x = linearScale([0, 1], [area.left, area.right]);
-  const y = linearScale([0, 1], [area.bottom, area.top]);
+  const x = linearScale([-0.04, 1.04], [area.left, area.right]);
+  const y = linearScale([-0.04, 1.04], [area.bottom, area.top]);
   const ticks = niceTicks(0, 1);
   return svgChart(
     chart,
