@@ -12,13 +12,16 @@ ensureInstalled(root);
 ensureBuilt(root);
 linkCommand(root);
 
-const options = process.argv.slice(2).filter((option) => option !== "--once");
 const once = process.argv.includes("--once");
-const braid = (/** @type {string[]} */ ...args) => {
-  const command = path.join(root, "bin", "braid.mjs");
-  const { status } = spawnSync(process.execPath, [command, ...args], { stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
-};
-braid("sample");
+const options = process.argv.slice(2).filter((option) => option !== "--once");
+
+const command = path.join(root, "bin", "braid.mjs");
+const sample = spawnSync(process.execPath, [command, "sample"], { stdio: "inherit" });
+if (sample.status !== 0) process.exit(sample.status ?? 1);
+
 if (once) console.log('Search it yourself: npx braid search package-docs "your question"');
-else braid("serve", ...options);
+else {
+  // In this process, so that whoever stops `npm start` stops the service, and it can end in order.
+  const { main } = await import(new URL("../dist/cli/main.js", import.meta.url).href);
+  process.exitCode = await main(["serve", ...options]);
+}
