@@ -25,7 +25,7 @@ import { weightedSum } from "./weighted-sum.js";
  * - Every score is finite.
  *
  * @throws {InputError} what {@link candidateTable} refuses; a weight for a leg that is not there, or
- *   negative or not finite; `weighted` that leaves nothing for an unnamed leg; `theoretical` for a
+ *   negative or not finite, or 0 for all legs; `weighted` that leaves nothing for an unnamed leg; `theoretical` for a
  *   leg without bounds
  */
 export function fuse(legs: readonly FusionLeg[], fusion: Fusion): FusedRanking {
@@ -76,6 +76,9 @@ function legWeights(legs: readonly FusionLeg[], fusion: Fusion): (leg: FusionLeg
       });
     }
     sum += weight;
+  }
+  if (sum === 0 && legs.length > 0 && legs.every(({ name }) => named.has(name))) {
+    throw new InputError("expected a weight above 0, got 0 for every leg", { field: "weights" });
   }
   if (fusion.method !== "weighted") return ({ name }) => named.get(name) ?? 1;
   const unnamed = legs.filter(({ name, ranking }) => !named.has(name) && ranking.length > 0);

@@ -64,13 +64,7 @@ export const defaultFusion: Fusion = { method: "weighted", normalization: "unit"
 const LARGEST_SETTING = 1e6;
 
 const legNameSchema = z.string().min(1).max(256);
-const weightsSchema = z
-  .record(legNameSchema, z.number().min(0).max(LARGEST_SETTING))
-  .refine((weights) => {
-    const values = Object.values(weights);
-    return values.length === 0 || values.some((weight) => weight > 0);
-  }, "must hold a weight above 0")
-  .optional();
+const weightsSchema = z.record(legNameSchema, z.number().min(0).max(LARGEST_SETTING)).optional();
 const normalizationSchema = z.enum(normalizations);
 const legNormalizationsSchema = z
   .union([normalizationSchema, z.record(legNameSchema, normalizationSchema)], {

@@ -162,6 +162,7 @@ describe("fuse", () => {
     refused({ name: "dense" }, /"dense" twice/);
     refused({ absentScore: 3 }, /absentScore/);
     refused({ missing: new Map([["z", Number.NaN]]) }, /NaN for z/);
+    assert.throws(() => scoresOf("rrf(dense=0,sparse=0)"), /above 0/);
     assert.throws(() => scoresOf("rrf(dnese=2)"), /got one of "dnese"/);
     const unbounded = { name: "sparse", ranking: sparse.ranking };
     assert.throws(() => scoresOf("weighted(norm=theoretical)", [unbounded]), /needs the bounds/);

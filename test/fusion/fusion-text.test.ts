@@ -51,7 +51,6 @@ describe("the text form of a fusion", () => {
       ["rrf(norm=max)", /normalization/],
       ["weighted(norm=best)", /one of unit/],
       ["weighted(norm=max,norm.dense=max)", /either/],
-      ["weighted(dense=0,sparse=0)", /above 0/],
     ];
     for (const [text, message] of refused) {
       assert.throws(
@@ -73,7 +72,6 @@ describe("the JSON form of a fusion", () => {
       { method: "best" },
       { weights: { dense: -0.1 } },
       { weights: { dense: Number.NaN } },
-      { weights: { dense: 0, sparse: 0 } },
       { weights: [0.5, 0.5] },
       { normalization: "l2" },
       "rrf",
