@@ -22,6 +22,13 @@ if (sample.status !== 0) process.exit(sample.status ?? 1);
 if (once) console.log('Search it yourself: npx braid search package-docs "your question"');
 else {
   // In this process, so that whoever stops `npm start` stops the service, and it can end in order.
+  // npm passes a signal to the shell between it and this process, and the shell dies without
+  // passing it on: then the parent is another one.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) process.kill(process.pid, "SIGTERM");
+  }, 500);
+  watch.unref();
   const { main } = await import(new URL("../dist/cli/main.js", import.meta.url).href);
   process.exitCode = await main(["serve", ...options]);
 }
