@@ -155,9 +155,9 @@ function checkedOptions(
 ): { folds: number; repeats: number; seed: number; candidates: Omit<Candidate, "values">[] } {
   const { folds = 5, repeats = 10, seed = 42, leg = "dense" } = options;
   const weights = options.weights ?? Array.from({ length: 21 }, (_, i) => i / 20);
-  const ofBaseline = "normalization" in baseline ? baseline.normalization : "unit";
+  const ofBaseline = "normalization" in baseline ? baseline.normalization : "bounded";
   const normalizations = options.normalizations ?? [
-    typeof ofBaseline === "string" ? ofBaseline : "unit",
+    typeof ofBaseline === "string" ? ofBaseline : "bounded",
   ];
   if (!Number.isInteger(folds) || folds < 2 || !Number.isInteger(repeats) || repeats < 1) {
     throw new InputError(

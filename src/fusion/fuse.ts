@@ -54,7 +54,7 @@ export function normalizationOf(
   leg: string,
 ): Normalization {
   const { normalization } = fusion;
-  return typeof normalization === "string" ? normalization : (normalization[leg] ?? "unit");
+  return typeof normalization === "string" ? normalization : (normalization[leg] ?? "bounded");
 }
 
 /** The weight of each leg under the fusion; see {@link Fusion} for legs that are not named. */

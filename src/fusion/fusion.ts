@@ -4,7 +4,7 @@ import { type Normalization, normalizations } from "./normalization.js";
 /** Weight per leg name, each >= 0; 0 removes the leg. */
 export type LegWeights = Readonly<Record<string, number>>;
 
-/** One normalisation for all legs, or one per leg name (`unit` for legs that are not named). */
+/** One normalisation for all legs, or one per leg name (`bounded` for legs that are not named). */
 export type LegNormalizations = Normalization | Readonly<Record<string, Normalization>>;
 
 /**
@@ -55,10 +55,11 @@ export type FusionInput =
     };
 
 /**
- * What search does unless told otherwise: both legs alike, BM25 divided by the query's best score,
- * cosine as it is. `docs/fusion.md` has the measurements behind it.
+ * What search does unless told otherwise: both legs alike, each on the scale that its formula
+ * bounds: BM25 from 0 to the most that the query can reach, cosine from -1 to 1. No score depends
+ * on the other candidates. `docs/fusion.md` has the measurements behind it.
  */
-export const defaultFusion: Fusion = { method: "weighted", normalization: "unit" };
+export const defaultFusion: Fusion = { method: "weighted", normalization: "bounded" };
 
 /** Largest weight and rank constant: far beyond use; products with them stay finite and exact enough. */
 const LARGEST_SETTING = 1e6;
@@ -70,7 +71,7 @@ const legNormalizationsSchema = z
   .union([normalizationSchema, z.record(legNameSchema, normalizationSchema)], {
     error: `Expected one of ${normalizations.join(", ")}, or one of these per leg`,
   })
-  .default("unit");
+  .default("bounded");
 
 /** Parses a fusion from outside. Unknown fields, and fields of another method, are refused. */
 export const fusionSchema: z.ZodType<Fusion, FusionInput> = z.discriminatedUnion("method", [

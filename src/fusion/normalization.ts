@@ -3,6 +3,7 @@ import { clampFinite, type FusionLeg, type LegColumn } from "./fusion-leg.js";
 
 /** Ways to bring the scores of different legs onto one scale; each keeps a leg's order. */
 export const normalizations = [
+  "bounded",
   "unit",
   "theoretical",
   "min-max",
@@ -22,6 +23,7 @@ export type Normalization = (typeof normalizations)[number];
  *
  * | name | normalised score | reads |
  * | --- | --- | --- |
+ * | `bounded` | as `theoretical` where the leg has bounds, else as `min-max` | as those |
  * | `unit` | s where the leg's similarity is cosine, else as `max` | the top score |
  * | `theoretical` | (s - lower) / (upper - lower) over the bounds of the formula | no candidate |
  * | `min-max` | (s - lo) / (hi - lo) | all known scores |
@@ -130,9 +132,11 @@ function affineMap(
       return leg.similarity === "cosine" ? identity : divideByMax(known);
     case "max":
       return divideByMax(known);
+    case "bounded":
     case "theoretical": {
       const bounds = leg.bounds ?? (leg.similarity === "cosine" ? cosineBounds : undefined);
       if (bounds === undefined) {
+        if (normalization === "bounded") return ontoUnit(known.lo, known.hi);
         throw new InputError(
           `normalization theoretical needs the bounds of leg ${leg.name}, which it has not: ` +
             "name another normalization",

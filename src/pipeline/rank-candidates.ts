@@ -69,9 +69,8 @@ function missingSimilarities(
 function usesBounds(fusion: Fusion): boolean {
   if (!("normalization" in fusion)) return false;
   const { normalization } = fusion;
-  return typeof normalization === "string"
-    ? normalization === "theoretical"
-    : Object.values(normalization).includes("theoretical");
+  if (typeof normalization !== "string") return true;
+  return normalization === "theoretical" || normalization === "bounded";
 }
 
 /** A leg that failed takes its weight with it, so that the rest is still a fusion of what is there. */

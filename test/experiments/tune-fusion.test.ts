@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InputError } from "../../src/errors.js";
 import { describeTuning, type TuningQuery, tuneFusion } from "../../src/experiments/tune-fusion.js";
-import { parseFusion } from "../../src/fusion/index.js";
+import { defaultFusion, parseFusion } from "../../src/fusion/index.js";
 import { SeededRandom } from "../../src/numeric/seeded-random.js";
 import { compareScoredDocs, type DocId, type Qrels, type QueryId } from "../../src/run/ranking.js";
 
@@ -51,7 +51,7 @@ describe("tuning a fusion", () => {
     const { queries, qrels } = collection(60, { sparse: 0.4, dense: 0.4 });
     const tuned = tuneFusion(queries, qrels, { repeats: 3 });
     assert.equal(tuned.verdict, "not distinguishable from the default");
-    assert.deepEqual(tuned.recommended, { method: "weighted", normalization: "unit" });
+    assert.deepEqual(tuned.recommended, defaultFusion);
     assert.match(describeTuning(tuned), /keep the default/);
   });
 

@@ -54,7 +54,7 @@ describe("fuse", () => {
   it("weighted, unit: BM25 by its top score, cosine as it is, unknown a little below the worst", () => {
     // sparse / 8: a 1, b c .5, d .25, e (unknown, of 4) max(0, .25 - 1 / 4) = 0;
     // dense: c .8, e .6, a .2, b d (unknown, of 3) max(0, .2 - .8 / 3) = 0.
-    near(scoresOf("weighted"), {
+    near(scoresOf("weighted(norm=unit)"), {
       c: (0.5 + 0.8) / 2,
       a: (1 + 0.2) / 2,
       e: 0.6 / 2,
@@ -63,14 +63,17 @@ describe("fuse", () => {
     });
     // Near the worst of a longer list: dense unknown .6 - .8 / 4 = .4 for b and d.
     const closer = [doc("c", 0.8), doc("e", 0.7), doc("a", 0.65), doc("f", 0.6)];
-    near(scoresOf("weighted(dense=1,sparse=1)", [sparse, { ...dense, ranking: closer }]), {
-      a: 1 + 0.65,
-      c: 0.5 + 0.8,
-      b: 0.5 + 0.4,
-      e: 0.7,
-      d: 0.25 + 0.4,
-      f: 0.6,
-    });
+    near(
+      scoresOf("weighted(norm=unit,dense=1,sparse=1)", [sparse, { ...dense, ranking: closer }]),
+      {
+        a: 1 + 0.65,
+        c: 0.5 + 0.8,
+        b: 0.5 + 0.4,
+        e: 0.7,
+        d: 0.25 + 0.4,
+        f: 0.6,
+      },
+    );
   });
 
   it("weighted with exact scores of what a leg did not list", () => {
@@ -78,7 +81,7 @@ describe("fuse", () => {
     // max(0, .1 - .8 / 4) = 0.
     const complete = { ...sparse, absentScore: 0 };
     const completed = { ...dense, missing: new Map([["b", 0.1]]) };
-    near(scoresOf("weighted(dense=.25)", [complete, completed]), {
+    near(scoresOf("weighted(norm=unit,dense=.25)", [complete, completed]), {
       a: 0.75 * 1 + 0.25 * 0.2,
       c: 0.75 * 0.5 + 0.25 * 0.8,
       b: 0.75 * 0.5 + 0.25 * 0.1,
@@ -106,6 +109,10 @@ describe("fuse", () => {
     });
     near(alone("rank"), { a: 1, c: 0.75, b: 0.75, d: 0.25 });
     near(alone("none"), { a: 8, c: 4, b: 4, d: 2 });
+    // bounded: by its bounds, and without any as min-max.
+    near(alone("bounded"), { a: 0.5, c: 0.25, b: 0.25, d: 0.125 });
+    const unbounded = { name: "sparse", ranking: sparse.ranking };
+    near(scoresOf("weighted", [unbounded]), { a: 1, c: 1 / 3, b: 1 / 3, d: 0 });
     near(scoresOf("weighted(norm=theoretical)", [dense]), { c: 0.9, e: 0.8, a: 0.6 });
     const known = { ...sparse, statistics: { mean: 1, standardDeviation: 2 } };
     near(scoresOf("weighted(norm=z-score)", [known]), { a: 3.5, c: 1.5, b: 1.5, d: 0.5 });
@@ -145,9 +152,9 @@ describe("fuse", () => {
   });
 
   it("shares what the named weights leave of 1, and refuses where nothing is left", () => {
-    near(scoresOf("weighted(dense=1)"), { c: 0.8, e: 0.6, a: 0.2 });
+    near(scoresOf("weighted(norm=unit,dense=1)"), { c: 0.8, e: 0.6, a: 0.2 });
     assert.throws(() => scoresOf("weighted(dense=1.5)"), /weight for leg sparse/);
-    near(scoresOf("weighted(dense=2,sparse=0)"), { c: 1.6, e: 1.2, a: 0.4 });
+    near(scoresOf("weighted(norm=unit,dense=2,sparse=0)"), { c: 1.6, e: 1.2, a: 0.4 });
   });
 
   it("refuses what is not a set of rankings", () => {
@@ -175,7 +182,7 @@ describe("fuse", () => {
   });
 
   it("explains a document that one leg did not list", () => {
-    const explanation = fuse([sparse, dense], parseFusion("weighted")).explain("e");
+    const explanation = fuse([sparse, dense], parseFusion("weighted(norm=unit)")).explain("e");
     assert.deepEqual(explanation, {
       score: 0.3,
       parts: [

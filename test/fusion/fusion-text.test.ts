@@ -35,7 +35,7 @@ describe("the text form of a fusion", () => {
   });
 
   it("prints everything that changes a number", () => {
-    assert.equal(fusionName(defaultFusion), "weighted(norm=unit)");
+    assert.equal(fusionName(defaultFusion), "weighted(norm=bounded)");
     assert.equal(fusionName(parseFusion("rrf(sparse=2,dense=1)")), "rrf(k=60,dense=1,sparse=2)");
   });
 
@@ -49,7 +49,7 @@ describe("the text form of a fusion", () => {
       ["rrf(k=-1)", /number >= 0/],
       ["rrf(k=1e400)", /rankConstant/],
       ["rrf(norm=max)", /normalization/],
-      ["weighted(norm=best)", /one of unit/],
+      ["weighted(norm=best)", /one of bounded/],
       ["weighted(norm=max,norm.dense=max)", /either/],
     ];
     for (const [text, message] of refused) {
