@@ -95,6 +95,7 @@ function buildProgram(): Command {
     .option("--facets <fields>", "comma-separated metadata fields to count")
     .option("--explain", "say why each hit has its score")
     .option("--highlight", "mark the query's terms in the best passage")
+    .option("--salvage", "read what is whole of a damaged collection")
     .option("--topics <file>", "search every query of this file")
     .option("--run <file>", "with --topics: write a TREC run here")
     .option("--tag <tag>", "with --run: the run's name");
@@ -168,13 +169,13 @@ function buildProgram(): Command {
     "stats <collection>",
     "size, settings and health of a collection",
     async () => (await import("./commands/collection-commands.js")).statsCommand,
-  );
+  ).option("--salvage", "read what is whole of a damaged collection");
   command(
     program,
     "verify <collection>",
     "read every checksum and cross-check both legs against the documents",
     async () => (await import("./commands/collection-commands.js")).verifyCommand,
-  );
+  ).option("--salvage", "read what is whole of a damaged collection");
   command(
     program,
     "compact <collection>",
@@ -192,7 +193,9 @@ function buildProgram(): Command {
     "export <collection>",
     "write every document as JSON Lines",
     async () => (await import("./commands/collection-commands.js")).exportCommand,
-  ).option("--out <file>", "file to write instead of stdout");
+  )
+    .option("--out <file>", "file to write instead of stdout")
+    .option("--salvage", "read what is whole of a damaged collection");
   command(
     program,
     "drop <collection>",

@@ -3,6 +3,17 @@ import { type OpenOptions, SearchableCollection } from "../pipeline/searchable-c
 import { homeDirectory } from "./options.js";
 import { type CommonOptions, say } from "./output.js";
 
+/** Options of commands that only read. */
+export interface ReadOptions extends CommonOptions {
+  /** Read what is whole of a damaged collection. */
+  readonly salvage?: boolean;
+}
+
+/** How a command that only reads opens its collection. */
+export function readMode({ salvage = false }: ReadOptions): OpenOptions {
+  return { mode: "read", salvage };
+}
+
 /** Opens a collection of the home folder, runs `work`, and closes it whatever happens. */
 export async function withCollection<Result>(
   options: CommonOptions,

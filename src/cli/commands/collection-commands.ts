@@ -20,7 +20,7 @@ import {
   say,
   textTable,
 } from "../output.js";
-import { withCollection } from "../session.js";
+import { type ReadOptions, readMode, withCollection } from "../session.js";
 
 /** `braid list`. */
 export async function listCommand(options: CommonOptions): Promise<void> {
@@ -65,7 +65,7 @@ export async function listCommand(options: CommonOptions): Promise<void> {
       ],
       rows.map((row) =>
         "problem" in row
-          ? [row.name, "-", "-", row.problem ?? "", ""]
+          ? [row.name, "-", "-", "-", `cannot be opened: ${row.problem}`]
           : [
               row.name,
               formatCount(row.docCount),
@@ -79,8 +79,8 @@ export async function listCommand(options: CommonOptions): Promise<void> {
 }
 
 /** `braid stats <collection>`. */
-export async function statsCommand(options: CommonOptions, name: string): Promise<void> {
-  await withCollection(options, name, {}, async ({ collection }) => {
+export async function statsCommand(options: ReadOptions, name: string): Promise<void> {
+  await withCollection(options, name, readMode(options), async ({ collection }) => {
     const stats = collection.stats();
     const { statistics } = collection.snapshot().sparse;
     const { nonEmptyDocCount, totalLength, totalTitleLength } = statistics;
@@ -121,8 +121,8 @@ function describeStats(stats: CollectionStats, totalLength: number): string {
 }
 
 /** `braid verify <collection>`: exit status 1 if anything is wrong. */
-export async function verifyCommand(options: CommonOptions, name: string): Promise<void> {
-  await withCollection(options, name, {}, async ({ collection }) => {
+export async function verifyCommand(options: ReadOptions, name: string): Promise<void> {
+  await withCollection(options, name, readMode(options), async ({ collection }) => {
     const report = await collection.verify();
     if (options.json === true) printJson(report);
     else {
@@ -173,13 +173,13 @@ export async function deleteCommand(
   });
 }
 
-interface ExportOptions extends CommonOptions {
+interface ExportOptions extends ReadOptions {
   readonly out?: string;
 }
 
 /** `braid export <collection>`: every document as JSON Lines. */
 export async function exportCommand(options: ExportOptions, name: string): Promise<void> {
-  await withCollection(options, name, {}, async ({ collection }) => {
+  await withCollection(options, name, readMode(options), async ({ collection }) => {
     const documents = collection.snapshot().documents();
     if (options.out === undefined) {
       await writeLines(process.stdout, documents);

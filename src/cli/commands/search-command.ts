@@ -5,19 +5,11 @@ import type { SearchMode, SearchRequestInput } from "../../pipeline/search-reque
 import { readTopics } from "../../run/topics.js";
 import { writeTrecRun } from "../../run/trec-run-writer.js";
 import { countOption, defined, listOption, numberOption } from "../options.js";
-import {
-  type CommonOptions,
-  ellipsis,
-  formatCount,
-  printJson,
-  printText,
-  say,
-  UsageError,
-} from "../output.js";
+import { ellipsis, formatCount, printJson, printText, say, UsageError } from "../output.js";
 import { ProgressLine } from "../progress.js";
-import { withCollection } from "../session.js";
+import { type ReadOptions, readMode, withCollection } from "../session.js";
 
-interface SearchOptions extends CommonOptions, RequestOptions {
+interface SearchOptions extends ReadOptions, RequestOptions {
   readonly limit?: string;
   readonly offset?: string;
   readonly facets?: string;
@@ -101,7 +93,7 @@ export async function searchCommand(
     }),
     query,
   };
-  await withCollection(options, name, {}, async (collection) => {
+  await withCollection(options, name, readMode(options), async (collection) => {
     const answer = await collection.search(request);
     if (options.json === true) printJson(answer);
     else printText(describeAnswer(answer));
@@ -116,7 +108,7 @@ async function searchTopics(options: SearchOptions, name: string, file: string):
     throw new UsageError("--topics needs --run FILE for the TREC run, or --json");
   }
   const progress = new ProgressLine(options);
-  await withCollection(options, name, {}, async (collection) => {
+  await withCollection(options, name, readMode(options), async (collection) => {
     const request = requestOf(options);
     const { run } = await runTopics(
       collection,
