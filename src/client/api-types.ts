@@ -19,6 +19,7 @@ export type SearchRequest = {
         readonly method?: "weighted" | undefined;
         readonly weights?: Readonly<Record<string, number>> | undefined;
         readonly normalization?:
+          | "bounded"
           | "unit"
           | "theoretical"
           | "min-max"
@@ -31,6 +32,7 @@ export type SearchRequest = {
           | Readonly<
               Record<
                 string,
+                | "bounded"
                 | "unit"
                 | "theoretical"
                 | "min-max"
@@ -53,6 +55,7 @@ export type SearchRequest = {
         readonly method: "combsum" | "combmnz" | "combanz";
         readonly weights?: Readonly<Record<string, number>> | undefined;
         readonly normalization?:
+          | "bounded"
           | "unit"
           | "theoretical"
           | "min-max"
@@ -65,6 +68,7 @@ export type SearchRequest = {
           | Readonly<
               Record<
                 string,
+                | "bounded"
                 | "unit"
                 | "theoretical"
                 | "min-max"
@@ -122,6 +126,7 @@ export type CompareRequest = {
         readonly method?: "weighted" | undefined;
         readonly weights?: Readonly<Record<string, number>> | undefined;
         readonly normalization?:
+          | "bounded"
           | "unit"
           | "theoretical"
           | "min-max"
@@ -134,6 +139,7 @@ export type CompareRequest = {
           | Readonly<
               Record<
                 string,
+                | "bounded"
                 | "unit"
                 | "theoretical"
                 | "min-max"
@@ -156,6 +162,7 @@ export type CompareRequest = {
         readonly method: "combsum" | "combmnz" | "combanz";
         readonly weights?: Readonly<Record<string, number>> | undefined;
         readonly normalization?:
+          | "bounded"
           | "unit"
           | "theoretical"
           | "min-max"
@@ -168,6 +175,7 @@ export type CompareRequest = {
           | Readonly<
               Record<
                 string,
+                | "bounded"
                 | "unit"
                 | "theoretical"
                 | "min-max"
@@ -219,6 +227,7 @@ export type ExplainRequest = {
         readonly method?: "weighted" | undefined;
         readonly weights?: Readonly<Record<string, number>> | undefined;
         readonly normalization?:
+          | "bounded"
           | "unit"
           | "theoretical"
           | "min-max"
@@ -231,6 +240,7 @@ export type ExplainRequest = {
           | Readonly<
               Record<
                 string,
+                | "bounded"
                 | "unit"
                 | "theoretical"
                 | "min-max"
@@ -253,6 +263,7 @@ export type ExplainRequest = {
         readonly method: "combsum" | "combmnz" | "combanz";
         readonly weights?: Readonly<Record<string, number>> | undefined;
         readonly normalization?:
+          | "bounded"
           | "unit"
           | "theoretical"
           | "min-max"
@@ -265,6 +276,7 @@ export type ExplainRequest = {
           | Readonly<
               Record<
                 string,
+                | "bounded"
                 | "unit"
                 | "theoretical"
                 | "min-max"
