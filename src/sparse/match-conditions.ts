@@ -1,7 +1,8 @@
 import type { Analyzer } from "../analysis/analyzer.js";
 import { FeatureUnavailableError } from "../errors.js";
 import { Bitset } from "../numeric/bitset.js";
-import { containsPhrase } from "./phrase-match.js";
+import { areAtOffsets, containsPhrase } from "./phrase-match.js";
+import { PositionsCursor } from "./positions.js";
 import type { Condition, ScoringPlan } from "./scoring-plan.js";
 import type { PhraseClause } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
@@ -32,17 +33,15 @@ export function restrictToConditions(
   }
   for (const condition of plan.required) {
     if (condition.kind === "term") continue;
-    for (const doc of documents) {
-      if (!hasPhrase(condition, segmentOrd, doc, storedText)) documents.remove(doc);
-    }
+    const hasPhrase = phraseTest(condition, segment, segmentOrd, storedText);
+    for (const doc of documents) if (!hasPhrase(doc)) documents.remove(doc);
   }
   for (const condition of plan.excluded) {
     if (condition.kind === "term") continue;
     const suspects = holdingTerms(condition, segment);
     suspects.intersectWith(documents);
-    for (const doc of suspects) {
-      if (hasPhrase(condition, segmentOrd, doc, storedText)) documents.remove(doc);
-    }
+    const hasPhrase = phraseTest(condition, segment, segmentOrd, storedText);
+    for (const doc of suspects) if (hasPhrase(doc)) documents.remove(doc);
   }
 }
 
@@ -58,12 +57,35 @@ function holdingTerms(condition: Condition, segment: SparseSegment): Bitset {
   return holding;
 }
 
-function hasPhrase(
+/** Whether a document has the phrase; documents must ascend. */
+function phraseTest(
   phrase: PhraseClause,
+  segment: SparseSegment,
   segmentOrd: number,
-  docOrd: number,
   storedText: StoredText | null,
-): boolean {
+): (docOrd: number) => boolean {
+  const inTitle = phrase.field !== "text";
+  const inText = phrase.field !== "title";
+  if (segment.hasPositions) {
+    const cursors = phrase.terms.map(({ term, offset }) => {
+      const found = segment.find(term);
+      const cursor = found === null ? null : new PositionsCursor(found.combined, segment.postings);
+      return { cursor, offset };
+    });
+    return (docOrd) => {
+      const places = cursors.map(({ cursor, offset }) => ({
+        offset,
+        positions: cursor?.seek(docOrd) ?? null,
+      }));
+      return (["title", "text"] as const).some(
+        (field) =>
+          (field === "title" ? inTitle : inText) &&
+          areAtOffsets(
+            places.map(({ offset, positions }) => ({ offset, at: positions?.[field] ?? [] })),
+          ),
+      );
+    };
+  }
   if (storedText === null) {
     throw new FeatureUnavailableError(
       "phrases need word positions or the stored text, and this searcher was opened with neither",
@@ -71,9 +93,11 @@ function hasPhrase(
     );
   }
   const { analyzer } = storedText;
-  const { title, text } = storedText.textOf(segmentOrd, docOrd);
-  return (
-    (phrase.field !== "text" && containsPhrase(analyzer.tokens(title), phrase.terms)) ||
-    (phrase.field !== "title" && containsPhrase(analyzer.tokens(text), phrase.terms))
-  );
+  return (docOrd) => {
+    const { title, text } = storedText.textOf(segmentOrd, docOrd);
+    return (
+      (inTitle && containsPhrase(analyzer.tokens(title), phrase.terms)) ||
+      (inText && containsPhrase(analyzer.tokens(text), phrase.terms))
+    );
+  };
 }

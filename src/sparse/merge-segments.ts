@@ -1,7 +1,15 @@
 import { InputError } from "../errors.js";
 import type { Bitset } from "../numeric/bitset.js";
+import type { ByteWriter } from "../numeric/byte-writer.js";
 import type { SectionSink } from "../store/sections.js";
-import { type PostingList, PostingsWriter, type TermPostings } from "./postings.js";
+import { skipPositions } from "./positions.js";
+import {
+  type PositionSource,
+  type PostingList,
+  type PostingsReader,
+  PostingsWriter,
+  type TermPostings,
+} from "./postings.js";
 import { type SparseSegment, writeSegmentFrame } from "./sparse-segment.js";
 import { compareBytes } from "./term-dictionary.js";
 
@@ -15,12 +23,17 @@ export interface MergeInput {
  * Writes one segment with the kept documents of the inputs, in the order of the inputs. Terms are
  * merged in byte order; nothing is analysed again.
  *
- * @throws {InputError} no input, or inputs of different analyzers
+ * @throws {InputError} no input, or inputs of different analyzers, or some without positions
  */
 export function mergeSparseSegments(inputs: readonly MergeInput[], sink: SectionSink): void {
   const first = inputs[0];
   if (first === undefined) throw new InputError("merging needs at least one segment, got 0");
   for (const { segment } of inputs) {
+    if (segment.hasPositions !== first.segment.hasPositions) {
+      throw new InputError("segments to merge must all store word positions, or none of them", {
+        segment: segment.label,
+      });
+    }
     if (segment.analyzer === first.segment.analyzer) continue;
     throw new InputError(
       `segments to merge must share one analyzer, got ${first.segment.analyzer} and ${segment.analyzer}`,
@@ -33,12 +46,12 @@ export function mergeSparseSegments(inputs: readonly MergeInput[], sink: Section
   const titleLengths = new Uint32Array(docCount);
   for (const part of parts) part.copyLengths(lengths, titleLengths);
 
-  const writer = new PostingsWriter(lengths, titleLengths);
+  const writer = new PostingsWriter(lengths, titleLengths, first.segment.hasPositions);
   mergeTerms(parts, docCount, writer);
   writer.write(sink);
   writeSegmentFrame(sink, {
     analyzer: first.segment.analyzer,
-    positions: false,
+    positions: first.segment.hasPositions,
     lengths,
     titleLengths,
     termCount: writer.termCount,
@@ -90,9 +103,16 @@ class MergePart {
   }
 
   /** Decodes a list to `out` from `at` on, renumbered; returns the end of what was kept. */
-  decode(list: PostingList, out: MutableSpan, at: number): number {
+  decode(
+    list: PostingList,
+    out: MutableSpan,
+    at: number,
+    positions: CopiedPositions | null,
+  ): number {
     const { docs, tfs } = out;
-    const end = at + this.segment.postings.decodeList(list, docs, tfs, at);
+    const { postings } = this.segment;
+    const end = at + postings.decodeList(list, docs, tfs, at);
+    positions?.locate(postings, list, tfs, at, end);
     const { newOrds, base } = this;
     if (newOrds === null) {
       for (let i = at; i < end; i++) docs[i]! += base;
@@ -103,6 +123,7 @@ class MergePart {
       const newOrd = newOrds[docs[i]!]!;
       if (newOrd === dropped) continue;
       docs[kept] = newOrd;
+      positions?.move(i, kept);
       tfs[kept++] = tfs[i]!;
     }
     return kept;
@@ -137,6 +158,45 @@ interface MutableSpan {
   to: number;
 }
 
+/** Where the positions of the postings under way stand in the inputs, to be copied as bytes. */
+class CopiedPositions implements PositionSource {
+  readonly #starts: Uint32Array;
+  readonly #ends: Uint32Array;
+  readonly #bytes: Uint8Array[] = [];
+
+  constructor(room: number) {
+    this.#starts = new Uint32Array(room);
+    this.#ends = new Uint32Array(room);
+  }
+
+  /** Finds those of postings `from` .. `to` - 1, just decoded from `list`. */
+  locate(
+    postings: PostingsReader,
+    list: PostingList,
+    tfs: Uint32Array,
+    from: number,
+    to: number,
+  ): void {
+    let offset = postings.positionsStart(list);
+    for (let i = from; i < to; i++) {
+      this.#starts[i] = offset;
+      offset = skipPositions(postings.positions, offset, tfs[i]!);
+      this.#ends[i] = offset;
+      this.#bytes[i] = postings.positions;
+    }
+  }
+
+  move(from: number, to: number): void {
+    this.#starts[to] = this.#starts[from]!;
+    this.#ends[to] = this.#ends[from]!;
+    this.#bytes[to] = this.#bytes[from]!;
+  }
+
+  write(index: number, out: ByteWriter): void {
+    out.append(this.#bytes[index]!.subarray(this.#starts[index]!, this.#ends[index]!));
+  }
+}
+
 function documentParts(inputs: readonly MergeInput[]): MergePart[] {
   let base = 0;
   return inputs.map((input) => {
@@ -151,6 +211,8 @@ function mergeTerms(parts: readonly MergePart[], docCount: number, writer: Posti
   const room = docCount + Math.max(...parts.map((part) => part.segment.docCount));
   const combined = emptySpan(room);
   const title = emptySpan(room);
+  const withPositions = parts.some(({ segment }) => segment.hasPositions);
+  const positions = withPositions ? new CopiedPositions(room) : null;
   const holders: MergePart[] = [];
   for (;;) {
     findLeastTerm(parts, holders);
@@ -160,11 +222,12 @@ function mergeTerms(parts: readonly MergePart[], docCount: number, writer: Posti
     title.to = 0;
     for (const part of holders) {
       const { combined: list, title: titleList } = part.postings;
-      combined.to = part.decode(list, combined, combined.to);
-      if (titleList !== null) title.to = part.decode(titleList, title, title.to);
+      combined.to = part.decode(list, combined, combined.to, positions);
+      if (titleList !== null) title.to = part.decode(titleList, title, title.to, null);
       part.nextTerm();
     }
-    if (combined.to > 0) writer.addTerm(term, combined, title, countTitleOnly(combined, title));
+    if (combined.to === 0) continue;
+    writer.addTerm(term, combined, title, countTitleOnly(combined, title), positions);
   }
 }
 

@@ -25,6 +25,7 @@ import { TermDictionaryWriter } from "./term-dictionary.js";
  *                     [varint bytes back to the title entry]
  *   title entry       varint df, varint number of its documents that lack the term in the text
  *   both, go on with  [df >= 128: varint first block, varint offset in sparse.bounds]
+ *                     [combined, with positions: varint offset of the tail's in sparse.positions]
  *                     tail of df mod 128 postings: varint 2 (gap - 1) + (tf = 1), [varint tf - 2]
  */
 
@@ -46,12 +47,20 @@ export interface PostingList {
   /** Offset in `sparse.bounds`; meaningful where there is a full block. */
   readonly boundsOffset: number;
   readonly tailOffset: number;
+  /** Where the positions of the tail stand; 0 in segments without positions and title lists. */
+  readonly tailPositions: number;
 }
 
 export interface TermPostings {
   readonly combined: PostingList;
   /** Null where the term occurs in no title. `onlyCount` documents have it in the title alone. */
   readonly title: (PostingList & { readonly onlyCount: number }) | null;
+}
+
+/** Gives the positions of the postings that are being written. */
+export interface PositionSource {
+  /** Writes those of posting `index` of the combined span, as `writePositions` does. */
+  write(index: number, out: ByteWriter): void;
 }
 
 /** Writes the postings of a segment, terms in ascending byte order. */
@@ -63,11 +72,14 @@ export class PostingsWriter {
   readonly #blockEnds = new GrowableUint32(4);
   readonly #lengths: Uint32Array;
   readonly #titleLengths: Uint32Array;
+  readonly #positions: ByteWriter | null;
+  readonly #positionStarts = new GrowableUint32(4);
   postingCount = 0;
 
-  constructor(lengths: Uint32Array, titleLengths: Uint32Array) {
+  constructor(lengths: Uint32Array, titleLengths: Uint32Array, withPositions: boolean) {
     this.#lengths = lengths;
     this.#titleLengths = titleLengths;
+    this.#positions = withPositions ? new ByteWriter(256) : null;
   }
 
   get termCount(): number {
@@ -83,6 +95,7 @@ export class PostingsWriter {
     combined: PostingSpan,
     title: PostingSpan,
     titleOnlyCount: number,
+    positions: PositionSource | null,
   ): void {
     const entries = this.#entries;
     const titleOffset = entries.length;
@@ -90,14 +103,14 @@ export class PostingsWriter {
     if (hasTitle) {
       entries.varint(title.to - title.from);
       entries.varint(titleOnlyCount);
-      this.#addList(title, this.#titleLengths);
+      this.#addList(title, this.#titleLengths, null);
     }
     const offset = entries.length;
     this.#dictionary.add(term, offset);
     const df = combined.to - combined.from;
     entries.varint(2 * df + (hasTitle ? 1 : 0));
     if (hasTitle) entries.varint(offset - titleOffset);
-    this.#addList(combined, this.#lengths);
+    this.#addList(combined, this.#lengths, positions);
     this.postingCount += df;
   }
 
@@ -109,10 +122,19 @@ export class PostingsWriter {
       sink.add("sparse.block-ends", this.#blockEnds.values());
       sink.add("sparse.bounds", this.#bounds.bytes());
     }
+    if (this.#positions !== null) {
+      sink.add("sparse.positions", this.#positions.bytes());
+      sink.add("sparse.position-starts", this.#positionStarts.values());
+    }
   }
 
-  #addList({ docs, tfs, from, to }: PostingSpan, lengths: Uint32Array): void {
+  #addList(
+    { docs, tfs, from, to }: PostingSpan,
+    lengths: Uint32Array,
+    source: PositionSource | null,
+  ): void {
     const entries = this.#entries;
+    const positions = this.#positions;
     const fullEnd = to - ((to - from) % blockSize);
     let previousDoc = -1;
     if (fullEnd > from) {
@@ -125,8 +147,15 @@ export class PostingsWriter {
         encodeBlock(docs, tfs, at, previousDoc, this.#blocks);
         writeFrontier(docs, tfs, at, at + blockSize, lengths, this.#bounds);
         previousDoc = lastDoc;
+        if (positions === null) continue;
+        this.#positionStarts.push(source === null ? 0 : positions.length);
+        for (let i = at; i < at + blockSize; i++) source?.write(i, positions);
       }
       if (fullEnd < to) writeFrontier(docs, tfs, fullEnd, to, lengths, this.#bounds);
+    }
+    if (positions !== null && source !== null) {
+      entries.varint(positions.length);
+      for (let i = fullEnd; i < to; i++) source.write(i, positions);
     }
     entries.reserve(10 * (to - fullEnd));
     for (let i = fullEnd; i < to; i++) {
@@ -156,14 +185,27 @@ export class PostingsReader {
   readonly blocks: Int32Array;
   readonly blockEnds: Int32Array;
   readonly bounds: Uint8Array;
+  /** Empty in segments without positions. */
+  readonly positions: Uint8Array;
+  readonly #positionStarts: Uint32Array | null;
   readonly #reader: ByteReader;
+  readonly #positionsReader: ByteReader;
 
-  constructor(entries: Uint8Array, blocks: Int32Array, blockEnds: Int32Array, bounds: Uint8Array) {
+  constructor(
+    entries: Uint8Array,
+    blocks: Int32Array,
+    blockEnds: Int32Array,
+    bounds: Uint8Array,
+    positions: { readonly bytes: Uint8Array; readonly starts: Uint32Array } | null,
+  ) {
     this.entries = entries;
     this.blocks = blocks;
     this.blockEnds = blockEnds;
     this.bounds = bounds;
+    this.positions = positions?.bytes ?? new Uint8Array(0);
+    this.#positionStarts = positions?.starts ?? null;
     this.#reader = new ByteReader(entries);
+    this.#positionsReader = new ByteReader(this.positions);
   }
 
   /** The lists of the term whose combined entry starts at `offset`. */
@@ -172,12 +214,46 @@ export class PostingsReader {
     reader.position = offset;
     const head = reader.varint();
     const titleOffset = (head & 1) === 1 ? offset - reader.varint() : -1;
-    const combined = listAt(reader, head >>> 1);
+    const combined = listAt(reader, head >>> 1, this.#positionStarts !== null);
     if (titleOffset < 0) return { combined, title: null };
     reader.position = titleOffset;
     const df = reader.varint();
     const onlyCount = reader.varint();
-    return { combined, title: { ...listAt(reader, df), onlyCount } };
+    return { combined, title: { ...listAt(reader, df, false), onlyCount } };
+  }
+
+  /**
+   * Decodes one block of a list, the tail counting as its last, to the start of the columns; says
+   * how many postings it has and where the positions of the first one stand.
+   */
+  decodeBlock(
+    list: PostingList,
+    block: number,
+    docs: Columns,
+    tfs: Columns,
+  ): { readonly count: number; readonly positions: number } {
+    const index = list.firstBlock + block;
+    const previousDoc = block === 0 ? -1 : this.blockEnds[2 * (index - 1)]!;
+    if (block === Math.floor(list.df / blockSize)) {
+      const count = this.decodeTail(list, previousDoc, docs, tfs, 0);
+      return { count, positions: list.tailPositions };
+    }
+    const word = this.blockEnds[2 * index + 1]!;
+    decodeBlockDocs(this.blocks, word, previousDoc, docs, 0);
+    decodeBlockTfs(this.blocks, word, tfs, 0);
+    return { count: blockSize, positions: this.#positionStarts?.[index] ?? 0 };
+  }
+
+  /** Where the positions of the first posting of a combined list stand. */
+  positionsStart(list: PostingList): number {
+    const hasBlock = list.df >= blockSize;
+    return hasBlock ? (this.#positionStarts?.[list.firstBlock] ?? 0) : list.tailPositions;
+  }
+
+  /** A reader that stands at `offset` of the positions; the next call moves the same reader. */
+  positionsReader(offset: number): ByteReader {
+    this.#positionsReader.position = offset;
+    return this.#positionsReader;
   }
 
   /** Decodes a whole list into `docs` and `tfs` from `at` on; returns its df. */
@@ -218,9 +294,10 @@ export class PostingsReader {
   }
 }
 
-function listAt(reader: ByteReader, df: number): PostingList {
+function listAt(reader: ByteReader, df: number, withPositions: boolean): PostingList {
   const hasBlocks = df >= blockSize;
   const firstBlock = hasBlocks ? reader.varint() : 0;
   const boundsOffset = hasBlocks ? reader.varint() : 0;
-  return { df, firstBlock, boundsOffset, tailOffset: reader.position };
+  const tailPositions = withPositions ? reader.varint() : 0;
+  return { df, firstBlock, boundsOffset, tailOffset: reader.position, tailPositions };
 }

@@ -1,8 +1,10 @@
 import type { Analyzer, NumberingAnalyzer } from "../analysis/analyzer.js";
+import type { ByteWriter } from "../numeric/byte-writer.js";
 import { GrowableUint32 } from "../numeric/growable-uint32.js";
 import { compareDocIds } from "../run/ranking.js";
 import type { SectionSink } from "../store/sections.js";
-import { checkTermFrequency, PostingsWriter } from "./postings.js";
+import { writePositions } from "./positions.js";
+import { checkTermFrequency, type PositionSource, PostingsWriter } from "./postings.js";
 import { writeSegmentFrame } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
 import { termBytes } from "./term-dictionary.js";
@@ -25,6 +27,13 @@ class PostingLog {
 }
 
 const documentsBeforeTable = 32;
+
+/** Occurrences in token order: title before text in every document. */
+class OccurrenceLog {
+  /** Index in the posting log. */
+  readonly postings = new GrowableUint32(256);
+  readonly positions = new GrowableUint32(256);
+}
 
 /**
  * Inverts documents in memory: `add` them in docOrd order, then `write` the segment once.
@@ -50,11 +59,13 @@ export class SparseSegmentBuilder {
   readonly #postingOf = new GrowableUint32(256);
   /** Per term id: documents that have it in the title alone. */
   readonly #titleOnly = new GrowableUint32(256);
+  readonly #occurrences: OccurrenceLog | null;
   readonly #lengths = new GrowableUint32(8);
   readonly #titleLengths = new GrowableUint32(8);
 
   constructor(analyzer: Analyzer, settings: SparseSettings) {
     this.#analyzer = analyzer;
+    this.#occurrences = settings.positions ? new OccurrenceLog() : null;
     this.#numbering = "numberTerms" in analyzer ? (analyzer as NumberingAnalyzer) : null;
     this.#settings = settings;
   }
@@ -67,6 +78,7 @@ export class SparseSegmentBuilder {
   get memoryBytes(): number {
     return (
       8 * (this.#combined.terms.length + this.#title.terms.length) +
+      8 * (this.#occurrences?.postings.length ?? 0) +
       16 * this.docCount +
       120 * this.#terms.length +
       this.#termChars
@@ -96,18 +108,22 @@ export class SparseSegmentBuilder {
     const order = this.#sortedTermIds();
     const combined = sortByTerm(this.#combined, order, lengths.length);
     const title = sortByTerm(this.#title, order, lengths.length);
-    const writer = new PostingsWriter(lengths, titleLengths);
+    const positions =
+      this.#occurrences === null
+        ? null
+        : new LoggedPositions(this.#occurrences, combined, title, this.#combined.tfs.values());
+    const writer = new PostingsWriter(lengths, titleLengths, positions !== null);
     for (let i = 0; i < order.length; i++) {
       const id = order[i]!;
       moveTo(combined, i);
       moveTo(title, i);
       this.#checkFrequencies(combined, id);
-      writer.addTerm(this.#terms[id]!, combined, title, this.#titleOnly.buffer[id]!);
+      writer.addTerm(this.#terms[id]!, combined, title, this.#titleOnly.buffer[id]!, positions);
     }
     writer.write(sink);
     writeSegmentFrame(sink, {
       analyzer: this.#settings.analyzer,
-      positions: false,
+      positions: this.#occurrences !== null,
       lengths,
       titleLengths,
       termCount: writer.termCount,
@@ -118,6 +134,16 @@ export class SparseSegmentBuilder {
   /** Logs the postings of one field; returns its length. */
   #addField(text: string, doc: number): number {
     const numbering = this.#numbering;
+    if (numbering === null && this.#occurrences !== null) {
+      const tokens = this.#analyzer.tokens(text);
+      this.#combined.reserve(tokens.length);
+      for (const { term, position } of tokens) {
+        const id = this.#idOf(term);
+        this.#addPosting(id, doc);
+        this.#addOccurrence(id, position);
+      }
+      return tokens.length;
+    }
     if (numbering === null) {
       const terms = this.#analyzer.terms(text);
       this.#combined.reserve(terms.length);
@@ -130,7 +156,9 @@ export class SparseSegmentBuilder {
     // A table over all numbers of the analyzer would cost a one-document segment more than it saves.
     if (doc < documentsBeforeTable) {
       for (let i = 0; i < count; i++) {
-        this.#addPosting(this.#idOf(numbering.termOf(numbers[i]!)), doc);
+        const id = this.#idOf(numbering.termOf(numbers[i]!));
+        this.#addPosting(id, doc);
+        this.#addOccurrence(id, numbering.termPositions[i]!);
       }
       return count;
     }
@@ -146,6 +174,7 @@ export class SparseSegmentBuilder {
         this.#rememberNumber(number, id);
       }
       this.#addPosting(id, doc);
+      this.#addOccurrence(id, numbering.termPositions[i]!);
     }
     return count;
   }
@@ -174,6 +203,12 @@ export class SparseSegmentBuilder {
     log.df.buffer[id]!++;
     log.terms.buffer[at] = id;
     log.tfs.buffer[at] = 1;
+  }
+
+  #addOccurrence(id: number, position: number): void {
+    if (this.#occurrences === null) return;
+    this.#occurrences.postings.push(this.#postingOf.buffer[id]!);
+    this.#occurrences.positions.push(position);
   }
 
   #idOf(term: string): number {
@@ -244,6 +279,8 @@ export class SparseSegmentBuilder {
 interface SortedPostings {
   readonly docs: Uint32Array;
   readonly tfs: Uint32Array;
+  /** Where each posting stands in the log. */
+  readonly logged: Uint32Array;
   /** Per position in the term order: start of its postings; one more at the end. */
   readonly starts: Uint32Array;
   from: number;
@@ -253,6 +290,54 @@ interface SortedPostings {
 function moveTo(postings: SortedPostings, position: number): void {
   postings.from = postings.starts[position]!;
   postings.to = postings.starts[position + 1]!;
+}
+
+/** Positions of the sorted postings, gathered from the occurrences by one counting sort. */
+class LoggedPositions implements PositionSource {
+  readonly #combined: SortedPostings;
+  readonly #title: SortedPostings;
+  readonly #tfs: Uint32Array;
+  /** Positions by posting of the log, title before text; `#ends[i]` is where posting i's end. */
+  readonly #positions: Uint32Array;
+  readonly #ends: Uint32Array;
+  /** Position in the title list of the present term. */
+  #titleAt = 0;
+
+  constructor(
+    { postings, positions }: OccurrenceLog,
+    combined: SortedPostings,
+    title: SortedPostings,
+    tfs: Uint32Array,
+  ) {
+    this.#combined = combined;
+    this.#title = title;
+    this.#tfs = tfs;
+    this.#positions = new Uint32Array(positions.length);
+    this.#ends = new Uint32Array(tfs.length);
+    let sum = 0;
+    for (let i = 0; i < tfs.length; i++) {
+      this.#ends[i] = sum;
+      sum += tfs[i]!;
+    }
+    for (let i = 0; i < positions.length; i++) {
+      this.#positions[this.#ends[postings.buffer[i]!]!++] = positions.buffer[i]!;
+    }
+  }
+
+  write(index: number, out: ByteWriter): void {
+    const { docs, from, logged } = this.#combined;
+    const title = this.#title;
+    if (index === from) this.#titleAt = title.from;
+    const doc = docs[index]!;
+    while (this.#titleAt < title.to && title.docs[this.#titleAt]! < doc) this.#titleAt++;
+    const isInTitle = this.#titleAt < title.to && title.docs[this.#titleAt] === doc;
+    const titleTf = isInTitle ? title.tfs[this.#titleAt]! : 0;
+    const posting = logged[index]!;
+    const end = this.#ends[posting]!;
+    const start = end - this.#tfs[posting]!;
+    const values = this.#positions;
+    writePositions(values, start + titleTf, end, values, start, start + titleTf, out);
+  }
 }
 
 /** Counting sort of a log by term order; documents stay ascending inside a term. */
@@ -269,6 +354,7 @@ function sortByTerm(log: PostingLog, order: Uint32Array, docCount: number): Sort
   starts[order.length] = sum;
   const docs = new Uint32Array(count);
   const tfs = new Uint32Array(count);
+  const logged = new Uint32Array(count);
   const logTerms = log.terms.buffer;
   const logTfs = log.tfs.buffer;
   const docStarts = log.starts.buffer;
@@ -278,7 +364,8 @@ function sortByTerm(log: PostingLog, order: Uint32Array, docCount: number): Sort
       const at = next[logTerms[i]!]!++;
       docs[at] = doc;
       tfs[at] = logTfs[i]!;
+      logged[at] = i;
     }
   }
-  return { docs, tfs, starts, from: 0, to: 0 };
+  return { docs, tfs, logged, starts, from: 0, to: 0 };
 }

@@ -113,6 +113,12 @@ export class SparseSegment {
         int32View(source, "sparse.blocks"),
         int32View(source, "sparse.block-ends"),
         source.has("sparse.bounds") ? source.load("sparse.bounds") : new Uint8Array(0),
+        this.hasPositions
+          ? {
+              bytes: source.load("sparse.positions"),
+              starts: uint32View(source, "sparse.position-starts"),
+            }
+          : null,
       );
     }
     return this.#postings;
