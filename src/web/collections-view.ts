@@ -44,7 +44,10 @@ function card(collection: CollectionDescription, onChange: () => void): HTMLElem
       "dl",
       {},
       row("documents", countText(docCount)),
-      row("size", `${bytesText(totalBytes)} in ${countText(segmentCount)} segments`),
+      row(
+        "size",
+        `${bytesText(totalBytes)} in ${countText(segmentCount)} ${segmentCount === 1 ? "segment" : "segments"}`,
+      ),
       row(
         "model",
         encoder === null

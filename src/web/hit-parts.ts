@@ -22,7 +22,9 @@ export function metadataLine(found: FoundDocument | undefined): HTMLElement | nu
     .filter(([name]) => name !== "_id" && name !== "title" && name !== "text")
     .flatMap(([name, value]) => {
       const text = shortText(value);
-      return text === null ? [] : [element("span", { title: name }, text)];
+      if (text === null) return [];
+      const isBare = typeof value !== "string";
+      return [element("span", { title: name }, isBare ? `${name} ${text}` : text)];
     })
     .slice(0, 5);
   return shown.length === 0 ? null : element("p", { class: "metadata" }, ...shown);

@@ -31,6 +31,8 @@ let state: PageState = stateOf(location.search);
 let findings: Findings | null = null;
 let reranked: SearchAnswer | null = null;
 let asking: AbortController | null = null;
+/** Collections that cannot be opened. */
+let brokenCount = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Takes a change of the state in: the address follows, then what it makes necessary. */
@@ -60,7 +62,7 @@ async function ask(): Promise<void> {
     findings = found;
     reranked = null;
     await show();
-    say(foundText(found));
+    say(foundText(found), ...stageTimes(found));
     if (state.rerank !== "" && state.view === "results") await askReranked(found, mine.signal);
   } catch (error) {
     if (!mine.signal.aborted) fail(error);
@@ -111,25 +113,33 @@ function welcome(): HTMLElement {
     element(
       "p",
       {},
-      name === ""
-        ? "There is no collection yet. Create one under Collections, or build one with braid index."
-        : "Words and meaning, braided: every answer shows what each of the two found.",
+      name === "" && brokenCount > 0
+        ? `None of the ${countText(brokenCount)} collections can be opened: Collections says why.`
+        : name === ""
+          ? "There is no collection yet. Create one under Collections, or build one with braid index."
+          : "Words and meaning, braided: every answer shows what each of the two found.",
     ),
   );
 }
 
-function foundText({ total, tookMs, collection, comparison, answer }: Findings): string {
+function foundText({ total, tookMs, collection }: Findings): string {
+  const problem = collection.problem === null ? "" : ` · ${collection.problem}`;
+  return `${countText(total)} documents in ${millisecondsText(tookMs)}${problem}`;
+}
+
+/** Where the time went: for the eye, not read out. */
+function stageTimes({ comparison, answer }: Findings): HTMLElement[] {
   const stages = comparison?.stages ?? answer?.stages ?? [];
   const parts = stages
     .filter(({ name }) => name === "sparse" || name === "dense" || name === "encode")
     .map(({ name, ms }) => `${name} ${millisecondsText(ms)}`);
-  const problem = collection.problem === null ? "" : ` · ${collection.problem}`;
-  return `${countText(total)} documents in ${millisecondsText(tookMs)} (${parts.join(", ")})${problem}`;
+  const text = ` · ${parts.join(", ")}`;
+  return [element("span", { class: "stage-times", "aria-hidden": "true" }, text)];
 }
 
-function say(text: string): void {
+function say(text: string, ...more: readonly Node[]): void {
   status.classList.remove("bad");
-  status.textContent = text;
+  status.replaceChildren(text, ...more);
 }
 
 function fail(error: unknown): void {
@@ -166,7 +176,8 @@ function showControls(): void {
   weightInput.value = String(denseWeight);
   rankConstantInput.value = String(rankConstant);
   weightInput.setAttribute("aria-valuetext", balanceText(denseWeight));
-  byId("weight-value", HTMLOutputElement).textContent = balanceText(denseWeight);
+  byId("weight-value", HTMLOutputElement).textContent =
+    `${Math.round(100 - denseWeight * 100)} : ${Math.round(denseWeight * 100)}`;
   byId("rank-constant-value", HTMLOutputElement).textContent = String(rankConstant);
   byId("rank-constant-part", HTMLElement).hidden = method !== "rrf";
   rerankSelect.value = state.rerank;
@@ -186,6 +197,7 @@ async function loadCollections(): Promise<void> {
   );
   const known = usable.some(({ name }) => name === state.collection);
   if (!known) state = { ...state, collection: usable[0]?.name ?? "" };
+  brokenCount = collections.length - usable.length;
   collectionSelect.value = state.collection;
 }
 

@@ -155,5 +155,16 @@ function facetPart(
     ];
   });
   if (groups.length === 0) return null;
-  return element("aside", { class: "facets", "aria-label": "Narrow down" }, ...groups);
+  const isWide = matchMedia("(min-width: 56rem)").matches;
+  const anyPicked = Object.values(picked).some((values) => values.length > 0);
+  return element(
+    "aside",
+    { class: "facets", "aria-label": "Narrow down" },
+    element(
+      "details",
+      { open: isWide || anyPicked },
+      element("summary", {}, "Narrow down"),
+      ...groups,
+    ),
+  );
 }
