@@ -7,6 +7,11 @@ import type { Reranker } from "../rerank/reranker.js";
 export interface ModelPoolOptions {
   /** Folder of models; default `BRAID_MODELS`, else `models` here. Bundled models are always found. */
   readonly modelsDir?: string;
+  /**
+   * Where vectors of documents are kept by model and text, so that an interrupted or repeated build
+   * encodes nothing twice. Without it nothing is kept.
+   */
+  readonly embeddingsDir?: string;
 }
 
 /**
@@ -15,11 +20,13 @@ export interface ModelPoolOptions {
  */
 export class ModelPool {
   readonly #modelsDir: string | undefined;
+  readonly #embeddingsDir: string | undefined;
   /** By what they are for and by name or folder. */
   readonly #opened = new Map<string, Promise<{ close(): Promise<void> }>>();
 
   constructor(options: ModelPoolOptions = {}) {
     this.#modelsDir = options.modelsDir;
+    this.#embeddingsDir = options.embeddingsDir;
   }
 
   /**
@@ -39,7 +46,10 @@ export class ModelPool {
     return this.#once(`encoder ${nameOrFolder}`, async () => {
       const folder = await this.#folder(nameOrFolder);
       const { openEncoder } = await import("../dense/open-encoder.js");
-      return openEncoder(folder);
+      const encoder = await openEncoder(folder);
+      if (this.#embeddingsDir === undefined) return encoder;
+      const { cachedEncoder, EmbeddingCache } = await import("../dense/embedding-cache.js");
+      return cachedEncoder(encoder, EmbeddingCache.open(this.#embeddingsDir, encoder.identity));
     });
   }
 

@@ -30,14 +30,16 @@ interface IndexOptions extends CommonOptions {
 /** `braid index <source>`: builds a collection, replaces it with a new build, or adds to it. */
 export async function indexCommand(options: IndexOptions, source: string): Promise<void> {
   const startedMs = performance.now();
-  const directory = collectionDirectory(homeDirectory(options), options.name);
+  const home = homeDirectory(options);
+  const directory = collectionDirectory(home, options.name);
   const settings = settingsOf(options);
   // Looked at before anything is written: a wrong path must not leave an empty collection.
   const corpus = openCorpus(source, {
     format: options.format,
     skipBad: options.skipBad ?? false,
   });
-  const models = new ModelPool();
+  // A build that is stopped, or done again with other settings, finds its vectors there.
+  const models = new ModelPool({ embeddingsDir: path.join(home, ".embeddings") });
   const exists = existsSync(path.join(directory, manifestFileName));
   const encoder = options.encoder === "none" ? null : options.encoder;
   const collection = exists
