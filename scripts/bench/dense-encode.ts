@@ -124,7 +124,7 @@ def rate(name, length, texts, encode):
         line += f"; one query {t * 1000:.2f} ms CPU, p50 {w[20] * 1000:.2f}, p95 {w[37] * 1000:.2f} ms"
     print(line, flush=True)
 from sentence_transformers import SentenceTransformer
-st = SentenceTransformer(plan["source"], device="cpu")
+st = SentenceTransformer(plan["source"], device="cpu").float()
 for length, texts in plan["work"]:
     st.max_seq_length = length
     rate("sentence-transformers", length, texts, lambda x: st.encode(x, batch_size=32, show_progress_bar=False))
