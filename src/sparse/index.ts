@@ -8,8 +8,10 @@ export { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
 export type { SparseEngine } from "./sparse-engine.js";
 export {
   bagOfWords,
+  type FuzzyClause,
   type Occur,
   type PhraseClause,
+  type PrefixClause,
   type QueryField,
   type SparseClause,
   type SparseQuery,

@@ -4,7 +4,7 @@ import { Bitset } from "../numeric/bitset.js";
 import { areAtOffsets, containsPhrase } from "./phrase-match.js";
 import { PositionsCursor } from "./positions.js";
 import type { Condition, ScoringPlan } from "./scoring-plan.js";
-import type { PhraseClause } from "./sparse-query.js";
+import type { PhraseClause, QueryField } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import { addDocuments } from "./term-matches.js";
 
@@ -29,15 +29,15 @@ export function restrictToConditions(
   // Terms first: they are cheap, and leave fewer documents in which phrases must be looked up.
   for (const condition of plan.required) documents.intersectWith(holdingTerms(condition, segment));
   for (const condition of plan.excluded) {
-    if (condition.kind === "term") documents.subtract(holdingTerms(condition, segment));
+    if (condition.kind === "terms") documents.subtract(holdingTerms(condition, segment));
   }
   for (const condition of plan.required) {
-    if (condition.kind === "term") continue;
+    if (condition.kind === "terms") continue;
     const hasPhrase = phraseTest(condition, segment, segmentOrd, storedText);
     for (const doc of documents) if (!hasPhrase(doc)) documents.remove(doc);
   }
   for (const condition of plan.excluded) {
-    if (condition.kind === "term") continue;
+    if (condition.kind === "terms") continue;
     const suspects = holdingTerms(condition, segment);
     suspects.intersectWith(documents);
     const hasPhrase = phraseTest(condition, segment, segmentOrd, storedText);
@@ -45,16 +45,19 @@ export function restrictToConditions(
   }
 }
 
-/** Documents that hold the condition's term, or all terms of its phrase somewhere in the field. */
+/** Documents that hold one of the condition's terms, or all terms of its phrase in the field. */
 function holdingTerms(condition: Condition, segment: SparseSegment): Bitset {
-  const terms = condition.kind === "term" ? [condition] : condition.terms;
+  const { field } = condition;
+  if (condition.kind === "terms") return holdingAny(condition.anyOf, field, segment);
   const holding = Bitset.full(segment.docCount);
-  for (const { term } of terms) {
-    const documents = new Bitset(segment.docCount);
-    addDocuments(segment, term, condition.field, { title: 1, text: 1 }, documents);
-    holding.intersectWith(documents);
-  }
+  for (const { term } of condition.terms) holding.intersectWith(holdingAny([term], field, segment));
   return holding;
+}
+
+function holdingAny(terms: readonly string[], field: QueryField, segment: SparseSegment): Bitset {
+  const documents = new Bitset(segment.docCount);
+  for (const term of terms) addDocuments(segment, term, field, documents);
+  return documents;
 }
 
 /** Whether a document has the phrase; documents must ascend. */

@@ -3,12 +3,13 @@ import type { ScoringTerm } from "./scoring-plan.js";
 import type { SearchMemory } from "./search-memory.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
-import { fieldLength, termMatches } from "./term-matches.js";
+import { fieldLength, scoringMatches } from "./term-matches.js";
 
 const blockSize = 128;
 
 /**
- * A term whose tf' is not that of one stored list (`text:` terms, boosts other than 1 and 1): its
+ * A term whose tf' is not that of one stored list (`text:` terms, boosts other than 1 and 1, prefixes, fuzzy
+ * terms): its
  * matches are scored once, when the cursor opens, and then read like any others.
  */
 export class MaterialisedCursor implements WindowCursor {
@@ -19,8 +20,8 @@ export class MaterialisedCursor implements WindowCursor {
   #at = 0;
 
   constructor(segment: SparseSegment, scoring: ScoringTerm, boosts: SparseSettings["boosts"]) {
-    const { term, field, weight, factor } = scoring;
-    const { docs, tfs, count } = termMatches(segment, term, field, boosts);
+    const { field, weight, factor } = scoring;
+    const { docs, tfs, count } = scoringMatches(segment, scoring, boosts);
     const scores = new Float64Array(count);
     const blockMaxima = new Float64Array(Math.ceil(count / blockSize));
     for (let i = 0; i < count; i++) {

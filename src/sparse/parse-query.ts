@@ -1,8 +1,10 @@
 import type { Analyzer } from "../analysis/analyzer.js";
 import {
   bagOfWords,
+  type FuzzyClause,
   type Occur,
   type PhraseClause,
+  type PrefixClause,
   type QueryField,
   type SparseClause,
   type SparseQuery,
@@ -11,6 +13,10 @@ import {
 export interface ParseQueryOptions {
   /** Whether quotes, + and -, `title:` and `text:` mean anything; false: a plain bag of words. Default true. */
   readonly operators?: boolean;
+  /** `word*` stands for all terms that begin so. Default false: the star is punctuation. */
+  readonly prefix?: boolean;
+  /** `word~`, `word~1`, `word~2` stand for similar terms. Default false. */
+  readonly fuzzy?: boolean;
 }
 
 /*
@@ -27,6 +33,8 @@ const operand = /(?<=^|\s)([+-]?)(?:(title|text):)?(?:"([^"]*)"|([^\s"+-][^\s"]*
  * - `"exact words"`: required side by side in one field; the words score too
  * - `+word`, `-word`: required, excluded; also before a scope or a phrase
  * - `title:word`, `text:"two words"`: in that field only
+ * - with the options: `word*`, all terms that begin so; `word~`, all within one edit, two for words
+ *   of more than five letters (`word~1`, `word~2` say how many)
  *
  * Whatever does not have exactly this form is text. A word that the analyzer splits (`e-mail`) is
  * required or excluded as a phrase; one that it drops (a stop word) is ignored. Never throws.
@@ -42,16 +50,47 @@ export function parseSparseQuery(
   let end = 0;
   for (const match of text.matchAll(operand)) {
     const [whole, sign, scope, phrase, word] = match;
-    if (sign === "" && scope === undefined && phrase === undefined) continue;
-    plain += `${text.slice(end, match.index)} `;
-    end = match.index + whole.length;
     const field = (scope ?? "all") as QueryField;
     const occur: Occur = sign === "-" ? "mustNot" : sign === "+" ? "must" : "should";
-    clauses.addOperand(phrase ?? word ?? "", phrase !== undefined, field, occur, analyzer);
+    const open = word === undefined ? null : openTerm(word, field, occur, analyzer, options);
+    if (open === null && sign === "" && scope === undefined && phrase === undefined) continue;
+    plain += `${text.slice(end, match.index)} `;
+    end = match.index + whole.length;
+    if (open !== null) clauses.add(open);
+    else clauses.addOperand(phrase ?? word ?? "", phrase !== undefined, field, occur, analyzer);
   }
   plain += text.slice(end);
   for (const term of analyzer.terms(plain)) clauses.addTerm(term, "all", "should");
   return { clauses: clauses.list() };
+}
+
+/** A prefix or fuzzy clause, where the option is on and the word has its form. */
+function openTerm(
+  word: string,
+  field: QueryField,
+  occur: Occur,
+  analyzer: Analyzer,
+  options: ParseQueryOptions,
+): PrefixClause | FuzzyClause | null {
+  const prefix = options.prefix === true ? /^([^*]+)\*$/u.exec(word)?.[1] : undefined;
+  if (prefix !== undefined) {
+    return { kind: "prefix", field, occur, prefix: singleTerm(prefix, analyzer) };
+  }
+  const [, fuzzy, edits] = (options.fuzzy === true ? /^([^~]+)~([12]?)$/u.exec(word) : null) ?? [];
+  if (fuzzy === undefined) return null;
+  const term = singleTerm(fuzzy, analyzer);
+  const isLong = [...term].length > 5;
+  const maxEdits = edits === "1" || (edits === "" && !isLong) ? 1 : 2;
+  return { kind: "fuzzy", field, occur, term, maxEdits };
+}
+
+/**
+ * The word as the index may have it: its term, so that `running*` finds what is stemmed to `run`;
+ * in lower case where the analyzer makes none or several of it.
+ */
+function singleTerm(word: string, analyzer: Analyzer): string {
+  const terms = analyzer.terms(word);
+  return terms.length === 1 && terms[0] !== undefined ? terms[0] : word.toLowerCase();
 }
 
 /**
@@ -73,6 +112,10 @@ export function plainQueryText(text: string): string {
 class ClauseList {
   readonly #terms = new Map<string, { at: number; weight: number }>();
   readonly #clauses: SparseClause[] = [];
+
+  add(clause: SparseClause): void {
+    this.#clauses.push(clause);
+  }
 
   addOperand(
     text: string,

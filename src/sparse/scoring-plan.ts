@@ -1,12 +1,16 @@
 import { compareDocIds } from "../run/ranking.js";
 import { type Bm25Parameters, inverseDocumentFrequency, TermFrequencyFactor } from "./bm25.js";
-import type { LiveStatistics } from "./snapshot.js";
-import type { PhraseClause, QueryField, SparseQuery } from "./sparse-query.js";
+import { expandTerms, type TermVariant } from "./expand-terms.js";
+import type { LiveStatistics, SparseSnapshotPart } from "./snapshot.js";
+import type { PhraseClause, QueryField, SparseClause, SparseQuery } from "./sparse-query.js";
 import type { SparseSettings } from "./sparse-settings.js";
 
 /** One term that scores: score in a document = weight · factor(tf, length). */
 export interface ScoringTerm {
+  /** As the query says it: `word*` and `word~1` for those that stand for several. */
   readonly term: string;
+  /** The indexed terms it stands for, their tf · boost added up; null: only `term` itself. */
+  readonly variants: readonly TermVariant[] | null;
   readonly field: QueryField;
   readonly df: number;
   readonly idf: number;
@@ -17,7 +21,7 @@ export interface ScoringTerm {
 
 /** A condition on matches that does not score. */
 export type Condition =
-  | { readonly kind: "term"; readonly term: string; readonly field: QueryField }
+  | { readonly kind: "terms"; readonly anyOf: readonly string[]; readonly field: QueryField }
   | PhraseClause;
 
 /** A query resolved against the statistics of one snapshot. */
@@ -34,11 +38,12 @@ export interface ScoringPlan {
 
 export function scoringPlan(
   query: SparseQuery,
+  parts: readonly SparseSnapshotPart[],
   statistics: LiveStatistics,
   settings: SparseSettings,
   bm25: Bm25Parameters,
 ): ScoringPlan {
-  const counts = new Map<string, { term: string; field: QueryField; count: number }>();
+  const asked = new Map<string, AskedTerm>();
   const required: Condition[] = [];
   const excluded: Condition[] = [];
   for (const clause of query.clauses) {
@@ -46,21 +51,50 @@ export function scoringPlan(
       (clause.occur === "must" ? required : excluded).push(clause);
       continue;
     }
-    const { term, field, occur, weight } = clause;
+    const { field, occur } = clause;
+    const term = nameOf(clause);
+    const variants =
+      clause.kind === "term" ? null : expandTerms(clause, parts, statistics, settings.boosts);
     if (occur !== "should") {
-      (occur === "must" ? required : excluded).push({ kind: "term", term, field });
+      const anyOf = variants?.map((variant) => variant.term) ?? [term];
+      (occur === "must" ? required : excluded).push({ kind: "terms", anyOf, field });
     }
     if (occur === "mustNot") continue;
-    const key = `${field} ${term}`;
-    const known = counts.get(key);
-    if (known === undefined) counts.set(key, { term, field, count: weight });
-    else known.count += weight;
+    const count = clause.kind === "term" ? clause.weight : 1;
+    const key = `${clause.kind} ${field} ${term}`;
+    const known = asked.get(key);
+    if (known === undefined) asked.set(key, { term, variants, field, count });
+    else known.count += count;
   }
+  const terms = scoringTerms(asked.values(), statistics, settings, bm25);
+  return { terms, required, excluded };
+}
 
+interface AskedTerm {
+  readonly term: string;
+  readonly variants: readonly TermVariant[] | null;
+  readonly field: QueryField;
+  count: number;
+}
+
+function nameOf(clause: Exclude<SparseClause, PhraseClause>): string {
+  if (clause.kind === "prefix") return `${clause.prefix}*`;
+  return clause.kind === "fuzzy" ? `${clause.term}~${clause.maxEdits}` : clause.term;
+}
+
+function scoringTerms(
+  asked: Iterable<AskedTerm>,
+  statistics: LiveStatistics,
+  settings: SparseSettings,
+  bm25: Bm25Parameters,
+): ScoringTerm[] {
   const factors = new Map<QueryField, TermFrequencyFactor>();
   const terms: ScoringTerm[] = [];
-  for (const { term, field, count } of counts.values()) {
-    const df = statistics.documentFrequency(term, field, settings.boosts);
+  for (const { term, variants, field, count } of asked) {
+    const df =
+      variants === null
+        ? statistics.documentFrequency(term, field, settings.boosts)
+        : Math.max(0, ...variants.map((variant) => variant.df));
     if (df <= 0) continue;
     let factor = factors.get(field);
     if (factor === undefined) {
@@ -68,11 +102,10 @@ export function scoringPlan(
       factors.set(field, factor);
     }
     const idf = inverseDocumentFrequency(bm25.variant, statistics.docCount, df);
-    terms.push({ term, field, df, idf, weight: idf * count, factor });
+    terms.push({ term, variants, field, df, idf, weight: idf * count, factor });
   }
-  terms.sort(
+  return terms.sort(
     (a, b) =>
       b.weight - a.weight || compareDocIds(a.term, b.term) || compareDocIds(a.field, b.field),
   );
-  return { terms, required, excluded };
 }

@@ -24,7 +24,24 @@ export interface PhraseClause {
   readonly terms: readonly { readonly term: string; readonly offset: number }[];
 }
 
-export type SparseClause = TermClause | PhraseClause;
+/** All indexed terms that begin so, scored as one term: their tf added up, df of the most frequent. */
+export interface PrefixClause {
+  readonly kind: "prefix";
+  readonly field: QueryField;
+  readonly occur: Occur;
+  readonly prefix: string;
+}
+
+/** All indexed terms within `maxEdits` edits, scored as one term; tf counts less the more edits. */
+export interface FuzzyClause {
+  readonly kind: "fuzzy";
+  readonly field: QueryField;
+  readonly occur: Occur;
+  readonly term: string;
+  readonly maxEdits: 1 | 2;
+}
+
+export type SparseClause = TermClause | PhraseClause | PrefixClause | FuzzyClause;
 
 /**
  * A parsed query. A document matches if it has at least one scoring term, every `must` and no

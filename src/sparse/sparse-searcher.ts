@@ -17,7 +17,7 @@ import type { SparseEngine } from "./sparse-engine.js";
 import type { QueryField, SparseQuery } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
-import { addDocuments, fieldLength, termMatches } from "./term-matches.js";
+import { fieldLength, scoringMatches } from "./term-matches.js";
 
 export interface SparseSearchOptions {
   /** How many hits at most, >= 1. */
@@ -162,8 +162,9 @@ export class SparseSearcher implements SparseEngine {
     const { boosts } = this.#settings;
     let sum = 0;
     const terms: TermExplanation[] = [];
-    for (const { term, field, df, idf, weight, factor } of plan.terms) {
-      const found = termMatches(part.segment, term, field, boosts);
+    for (const scoring of plan.terms) {
+      const { term, field, df, idf, weight, factor } = scoring;
+      const found = scoringMatches(part.segment, scoring, boosts);
       const at = found.docs.subarray(0, found.count).indexOf(docOrd);
       if (at < 0) continue;
       const tf = found.tfs[at]!;
@@ -214,7 +215,7 @@ export class SparseSearcher implements SparseEngine {
       restrictToConditions(allowed, plan, segment, ord, this.#storedText);
       searchSegment(cursors, segment.docCount, allowed, null, best, ord, searchMemory(), counters);
     }
-    const isComplete = best.size < best.capacity;
+    const isComplete = best.size < best.capacity || best.capacity >= this.statistics.docCount;
     if (isComplete || !countTotal) return toHits(best, best.size, isComplete);
     const total = this.#count(plan, accept);
     return toHits(best, total, true);
@@ -232,8 +233,9 @@ export class SparseSearcher implements SparseEngine {
   #matching(ord: number, plan: ScoringPlan, accept: Bitset | null): Bitset {
     const { segment } = this.#parts[ord]!;
     const matches = new Bitset(segment.docCount);
-    for (const { term, field } of plan.terms) {
-      addDocuments(segment, term, field, this.#settings.boosts, matches);
+    for (const scoring of plan.terms) {
+      const { count, docs } = scoringMatches(segment, scoring, this.#settings.boosts);
+      for (let i = 0; i < count; i++) matches.add(docs[i]!);
     }
     this.#restrict(matches, ord, plan, accept);
     return matches;
@@ -241,7 +243,7 @@ export class SparseSearcher implements SparseEngine {
 
   #plan(query: SparseQuery, bm25: Partial<Bm25Parameters> | undefined): ScoringPlan {
     const parameters = bm25Parameters(bm25, this.#settings.bm25);
-    return scoringPlan(query, this.statistics, this.#settings, parameters);
+    return scoringPlan(query, this.#parts, this.statistics, this.#settings, parameters);
   }
 
   #selector(depth: number, plan: ScoringPlan): TopKSelector {
@@ -260,8 +262,9 @@ export class SparseSearcher implements SparseEngine {
     const { boosts } = this.#settings;
     const matches = new Bitset(segment.docCount);
     const scores = new Float64Array(segment.docCount);
-    for (const { term, field, weight, factor } of plan.terms) {
-      const found = termMatches(segment, term, field, boosts);
+    for (const scoring of plan.terms) {
+      const { field, weight, factor } = scoring;
+      const found = scoringMatches(segment, scoring, boosts);
       for (let i = 0; i < found.count; i++) {
         const doc = found.docs[i]!;
         matches.add(doc);
@@ -305,9 +308,13 @@ export class SparseSearcher implements SparseEngine {
     memory.begin();
     const cursors: WindowCursor[] = [];
     for (const scoring of plan.terms) {
+      const { field, factor, weight } = scoring;
+      if (scoring.variants !== null) {
+        cursors.push(new MaterialisedCursor(segment, scoring, boosts));
+        continue;
+      }
       const found = segment.find(scoring.term);
       if (found === null) continue;
-      const { field, factor, weight } = scoring;
       if (!isStoredList(field, boosts, segment.statistics.totalTitleLength)) {
         cursors.push(new MaterialisedCursor(segment, scoring, boosts));
         continue;

@@ -1,4 +1,5 @@
-import type { Bitset } from "../numeric/bitset.js";
+import { Bitset } from "../numeric/bitset.js";
+import type { ScoringTerm } from "./scoring-plan.js";
 import type { QueryField } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
@@ -52,15 +53,38 @@ export function termMatches(
   return { count, docs, tfs };
 }
 
+/**
+ * Matches of a scoring term: of the indexed term, or of all its variants together with
+ * tf' = Σ boost · tf' of the variant.
+ */
+export function scoringMatches(
+  segment: SparseSegment,
+  { term, variants, field }: ScoringTerm,
+  boosts: SparseSettings["boosts"],
+): TermMatches {
+  if (variants === null) return termMatches(segment, term, field, boosts);
+  const sums = new Float64Array(segment.docCount);
+  const matches = new Bitset(segment.docCount);
+  for (const variant of variants) {
+    const found = termMatches(segment, variant.term, field, boosts);
+    for (let i = 0; i < found.count; i++) {
+      const doc = found.docs[i]!;
+      matches.add(doc);
+      sums[doc]! += variant.boost * found.tfs[i]!;
+    }
+  }
+  const docs = Uint32Array.from(matches);
+  return { count: docs.length, docs, tfs: Float64Array.from(docs, (doc) => sums[doc]!) };
+}
+
 /** Adds to `documents` those that hold the term in the field. */
 export function addDocuments(
   segment: SparseSegment,
   term: string,
   field: QueryField,
-  boosts: SparseSettings["boosts"],
   documents: Bitset,
 ): void {
-  const { count, docs } = termMatches(segment, term, field, boosts);
+  const { count, docs } = termMatches(segment, term, field, { title: 1, text: 1 });
   for (let i = 0; i < count; i++) documents.add(docs[i]!);
 }
 

@@ -147,7 +147,7 @@ function plainTerms(query: SparseQuery): TermClause[] {
       return clause;
     }
     throw new FeatureUnavailableError(
-      "the wink engine takes plain words only: no phrases, fields, required or excluded words",
+      "the wink engine takes plain words only: no operators of any kind",
       { clause: clause.kind },
     );
   });
