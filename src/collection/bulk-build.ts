@@ -1,13 +1,15 @@
-import { analyzerNamed } from "../analysis/analyzers.js";
 import type { Document } from "../corpus/document.js";
 import { parseDocument } from "../corpus/parse-document.js";
 import type { Embeddings } from "../dense/encoder.js";
-import type { EncoderSlot } from "./collection-manifest.js";
-import type { CollectionSettings, CollectionSettingsInput } from "./collection-settings.js";
-import { withSegment } from "./live-states.js";
-import type { Segment } from "./segment.js";
+import { InputError } from "../errors.js";
+import type { CollectionManifest, EncoderSlot } from "./collection-manifest.js";
+import { type CollectionSettingsInput, parseCollectionSettings } from "./collection-settings.js";
+import type { CollectionStore } from "./collection-store.js";
+import { firstSlot } from "./encoder-slots.js";
+import { analyzerOf, withSegment } from "./live-states.js";
+import type { Maintenance } from "./maintenance.js";
 import { type SegmentState, wholeSegment, withDeleted } from "./segment-state.js";
-import { type BatchIndexer, packBatch } from "./segment-work.js";
+import { openBatchIndexer, packBatch } from "./segment-work.js";
 
 export interface BulkBuildOptions {
   /** `replace`: these documents become the whole collection; `append`: they are upserted. */
@@ -36,14 +38,16 @@ export interface BulkBuildResult {
 
 /** What building needs of the collection. */
 export interface BulkBuildContext {
-  readonly settings: CollectionSettings;
-  readonly slots: readonly EncoderSlot[];
-  vectorsOf(documents: readonly Document[]): Promise<ReadonlyMap<string, Embeddings>>;
-  openIndexer(): BatchIndexer;
-  /** Path of the next segment file. */
-  takeFile(): string;
-  openFile(path: string): Segment;
+  readonly store: CollectionStore;
+  readonly maintenance: Maintenance;
+  vectorsOf(
+    documents: readonly Document[],
+    slots: readonly EncoderSlot[],
+  ): Promise<ReadonlyMap<string, Embeddings>>;
 }
+
+/** What the segments of a build are made with, and what the manifest says of it then. */
+type BuildForm = Pick<CollectionManifest, "settings" | "slots" | "activeSlot">;
 
 const defaultSegmentBytes = 256 << 20;
 /** Documents encoded in one call: enough that the encoder can sort them by length. */
@@ -57,30 +61,85 @@ interface Batch {
 }
 
 /**
+ * Builds segments straight on the disk and makes them visible with one replacement of the manifest.
+ * Runs while no other write is accepted.
+ */
+export async function bulkBuild(
+  documents: AsyncIterable<Document> | Iterable<Document>,
+  options: BulkBuildOptions,
+  context: BulkBuildContext,
+): Promise<BulkBuildResult> {
+  const { store, maintenance } = context;
+  // Records of the log would be replayed on top of the new documents: they go into a segment.
+  if (options.mode === "append") await maintenance.flush();
+  const form = buildForm(options, store);
+  const created: string[] = [];
+  try {
+    const built = await buildSegments(documents, options, form, context, created);
+    const states = await mergeBuilt(built.states, form, context, created, options.signal);
+    if (options.mode === "append") return append(store, states, built.result);
+    await maintenance.flushed();
+    await store.replaceAll(states, form);
+    return built.result;
+  } catch (error) {
+    store.discardFiles(created);
+    throw error;
+  }
+}
+
+/** Settings and slots that a build writes: the collection's, or in a replacement those asked for. */
+function buildForm({ mode, settings }: BulkBuildOptions, store: CollectionStore): BuildForm {
+  if (settings === undefined) {
+    const { settings: kept, slots, activeSlot } = store.manifest;
+    return { settings: kept, slots, activeSlot };
+  }
+  if (mode !== "replace") {
+    throw new InputError(
+      `${store.directory}: settings are fixed while documents are added: build it anew to change them`,
+      { path: store.directory, field: "settings" },
+    );
+  }
+  const parsed = parseCollectionSettings(settings);
+  const { encoder } = parsed;
+  if (encoder === null) return { settings: parsed, slots: [], activeSlot: null };
+  const name = firstSlot;
+  return { settings: parsed, slots: [{ name, encoder }], activeSlot: name };
+}
+
+/**
  * Writes documents to as many segment files as memory asks for. Of an id that comes twice the later
  * document lives.
+ *
+ * @param created takes the names of the files, also when it fails
  */
-export async function buildSegments(
+async function buildSegments(
   documents: AsyncIterable<Document> | Iterable<Document>,
   { onProgress, signal, segmentBytes = defaultSegmentBytes }: BulkBuildOptions,
+  form: BuildForm,
   context: BulkBuildContext,
+  created: string[],
 ): Promise<{ readonly states: readonly SegmentState[]; readonly result: BulkBuildResult }> {
-  const analyzer = analyzerNamed(context.settings.analyzer);
+  const { store } = context;
+  const { settings, slots } = form;
+  const analyzer = analyzerOf(settings);
   let states: readonly SegmentState[] = [];
   let documentCount = 0;
   let replaced = 0;
-  const indexer = context.openIndexer();
+  const indexer = openBatchIndexer({ kind: "build", settings, slots }, store.fileSystem);
   const finish = async (): Promise<void> => {
-    const file = context.takeFile();
-    const finished = await indexer.finish(file);
+    const file = store.takeSegmentFile();
+    created.push(file);
+    const finished = await indexer.finish(store.path(file));
     if (finished === null) return;
-    const whole = wholeSegment(context.openFile(file));
+    const whole = wholeSegment(store.openSegmentFile(file));
     const next = withSegment(states, withDeleted(whole, finished.superseded, analyzer), analyzer);
     states = next.states;
     replaced += next.replacedCount;
   };
   try {
-    for await (const batch of encodedAhead(documents, context, signal)) {
+    const encode = (batch: readonly Document[]): Promise<ReadonlyMap<string, Embeddings>> =>
+      context.vectorsOf(batch, slots);
+    for await (const batch of encodedAhead(documents, encode, signal)) {
       signal?.throwIfAborted();
       const memoryBytes = await indexer.add(packBatch(batch.documents, batch.vectors));
       documentCount += batch.documents.length;
@@ -103,10 +162,44 @@ export async function buildSegments(
   };
 }
 
+/** One segment is searched fastest: the parts of a build become one. */
+async function mergeBuilt(
+  built: readonly SegmentState[],
+  form: BuildForm,
+  { store, maintenance }: BulkBuildContext,
+  created: string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly SegmentState[]> {
+  if (built.length < 2) return built;
+  const merged = await maintenance.mergeToFile(built, form, signal);
+  for (const { segment } of built) segment.close();
+  store.discardFiles(created.splice(0));
+  if (merged === null) return [];
+  if (merged.file !== null) created.push(merged.file);
+  return [wholeSegment(merged)];
+}
+
+/** The built documents take the place of those of the same ids. */
+function append(
+  store: CollectionStore,
+  built: readonly SegmentState[],
+  result: BulkBuildResult,
+): BulkBuildResult {
+  let states = store.states;
+  let replaced = 0;
+  for (const state of built) {
+    const next = withSegment(states, state, store.analyzer());
+    states = next.states;
+    replaced += next.replacedCount - state.deletedCount;
+  }
+  store.commitChange(states, {});
+  return { ...result, added: result.added - replaced, replaced: result.replaced + replaced };
+}
+
 /** Batches with their vectors, in order, a few of them being encoded at any time. */
 async function* encodedAhead(
   documents: AsyncIterable<Document> | Iterable<Document>,
-  context: BulkBuildContext,
+  encode: (documents: readonly Document[]) => Promise<ReadonlyMap<string, Embeddings>>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<{
   readonly documents: readonly Document[];
@@ -115,7 +208,7 @@ async function* encodedAhead(
   const queue: Batch[] = [];
   for await (const batch of batchesOf(documents)) {
     signal?.throwIfAborted();
-    const vectors = context.vectorsOf(batch);
+    const vectors = encode(batch);
     // Awaited in order below; until then a failure must not count as unhandled.
     vectors.catch(() => {});
     queue.push({ documents: batch, vectors });

@@ -13,7 +13,7 @@ export const firstSlot = "main";
  * tokenizer, pooling and projection must be those the vectors were made with, which is one
  * fingerprint.
  */
-export function encoderRefusal(
+function encoderRefusal(
   directory: string,
   slot: EncoderSlot,
   encoder: Encoder,
@@ -103,28 +103,72 @@ export function checkEmbeddings(
   return embeddings;
 }
 
-/**
- * Vectors of the documents for every slot: the ones given, the rest encoded.
- *
- * @param given vectors by slot that the caller has already
- * @throws {EncoderMismatchError} no right encoder for a slot whose vectors are not given
- */
-export async function vectorsOf(
-  documents: readonly Document[],
-  slots: readonly EncoderSlot[],
-  encoderOf: (slot: EncoderSlot) => Encoder,
-  given: ReadonlyMap<string, Embeddings>,
-  signal?: AbortSignal,
-): Promise<Map<string, Embeddings>> {
-  const texts = documents.map(encodedText);
-  const encoded = await Promise.all(
-    slots.map(async (slot) => {
-      const embeddings =
-        given.get(slot.name) ?? (await encoderOf(slot).encodeDocuments(texts, signal));
-      return [slot.name, checkEmbeddings(slot, embeddings, documents.length)] as const;
-    }),
-  );
-  return new Map(encoded);
+/** The encoders at hand, and which slots they belong to. */
+export class EncoderSet {
+  readonly #directory: string;
+  readonly #encoders: Encoder[];
+
+  /** @param encoders the one for the dense leg first */
+  constructor(directory: string, encoders: readonly Encoder[]) {
+    this.#directory = directory;
+    this.#encoders = [...encoders];
+  }
+
+  add(encoder: Encoder): void {
+    this.#encoders.push(encoder);
+  }
+
+  /** The encoder that made the slot's vectors; null if it is not here. */
+  for(slot: EncoderSlot): Encoder | null {
+    const { fingerprint } = slot.encoder;
+    return this.#encoders.find(({ identity }) => identity.fingerprint === fingerprint) ?? null;
+  }
+
+  /** Why the slot may not be searched: an encoder was given, and it is another one. */
+  refusal(slot: EncoderSlot): EncoderMismatchError | null {
+    const given = this.#encoders[0];
+    if (given === undefined || this.for(slot) !== null) return null;
+    return encoderRefusal(this.#directory, slot, given);
+  }
+
+  /**
+   * Vectors of the documents for every slot: the ones given, the rest encoded.
+   *
+   * @param given vectors by slot that the caller has already
+   * @throws {EncoderMismatchError} no right encoder for a slot whose vectors are not given
+   * @throws {InputError} vectors given do not fit the documents
+   */
+  async vectorsOf(
+    documents: readonly Document[],
+    slots: readonly EncoderSlot[],
+    given: ReadonlyMap<string, Embeddings>,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Embeddings>> {
+    if (slots.length === 0) return new Map();
+    const texts = documents.map(encodedText);
+    const encoded = await Promise.all(
+      slots.map(async (slot) => {
+        const embeddings =
+          given.get(slot.name) ?? (await this.#required(slot).encodeDocuments(texts, signal));
+        return [slot.name, checkEmbeddings(slot, embeddings, documents.length)] as const;
+      }),
+    );
+    return new Map(encoded);
+  }
+
+  #required(slot: EncoderSlot): Encoder {
+    const encoder = this.for(slot);
+    if (encoder !== null) return encoder;
+    const { name, fingerprint } = slot.encoder;
+    throw (
+      this.refusal(slot) ??
+      new EncoderMismatchError(
+        `${this.#directory} has a dense leg by encoder ${name}, and none was given: open it with ` +
+          "that encoder, or give the vectors with the documents",
+        { path: this.#directory, expected: fingerprint, slot: slot.name },
+      )
+    );
+  }
 }
 
 function shorten(fingerprint: string): string {

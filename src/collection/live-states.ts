@@ -1,7 +1,8 @@
 import type { Analyzer } from "../analysis/analyzer.js";
 import { analyzerNamed } from "../analysis/analyzers.js";
 import type { CollectionSettings } from "./collection-settings.js";
-import { locateLive, type SegmentState, withDeleted } from "./segment-state.js";
+import type { Segment } from "./segment.js";
+import { liveOrds, locateLive, type SegmentState, withDeleted } from "./segment-state.js";
 
 /**
  * What happens to the segments of a collection when documents come or go: pure functions from one
@@ -60,10 +61,22 @@ export function withSegment(
   };
 }
 
-function liveIds({ segment, deleted }: SegmentState): Uint8Array[] {
-  const ids: Uint8Array[] = [];
-  for (let docOrd = 0; docOrd < segment.docCount; docOrd++) {
-    if (!deleted?.has(docOrd)) ids.push(segment.ids.idBytes(docOrd));
-  }
-  return ids;
+function liveIds(state: SegmentState): Uint8Array[] {
+  return liveOrds(state).map((docOrd) => state.segment.ids.idBytes(docOrd));
+}
+
+/**
+ * States with a merged segment in the place of the last of its inputs. So the order stays that of
+ * age: of two versions of a document the later one stands in the later segment, which salvage relies
+ * on where deletions are lost.
+ */
+export function inPlaceOf(
+  states: readonly SegmentState[],
+  inputs: readonly Segment[],
+  output: SegmentState | null,
+): readonly SegmentState[] {
+  const isInput = ({ segment }: SegmentState): boolean => inputs.includes(segment);
+  const last = states.findLastIndex(isInput);
+  const before = states.slice(0, last + 1).filter((state) => !isInput(state));
+  return [...before, ...(output === null ? [] : [output]), ...states.slice(last + 1)];
 }

@@ -4,7 +4,7 @@ import { CorruptIndexError, EncoderMismatchError, InputError } from "../errors.j
 import { type FileSystem, isMissing, nodeFileSystem } from "../store/file-system.js";
 import { WriteAheadLog } from "../store/write-ahead-log.js";
 import { WriterLock } from "../store/writer-lock.js";
-import { Collection, type CollectionLimits, type RecoveryReport } from "./collection.js";
+import { Collection, type RecoveryReport } from "./collection.js";
 import { isOwnFile, lockFileName, noCollection, refuseOccupied } from "./collection-home.js";
 import {
   type CollectionManifest,
@@ -17,6 +17,7 @@ import {
 import { type CollectionSettingsInput, parseCollectionSettings } from "./collection-settings.js";
 import { filesOfManifest } from "./copy-collection.js";
 import { firstSlot } from "./encoder-slots.js";
+import type { CollectionLimits } from "./maintenance.js";
 import { type OpenedStates, openStates } from "./recovery.js";
 import { salvageCollection } from "./salvage.js";
 import type { Segment } from "./segment.js";

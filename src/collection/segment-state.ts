@@ -26,6 +26,15 @@ export function liveCount({ segment, deletedCount }: SegmentState): number {
   return segment.docCount - deletedCount;
 }
 
+/** Ordinals of the living documents. */
+export function liveOrds({ segment, deleted }: SegmentState): number[] {
+  const docOrds: number[] = [];
+  for (let docOrd = 0; docOrd < segment.docCount; docOrd++) {
+    if (!deleted?.has(docOrd)) docOrds.push(docOrd);
+  }
+  return docOrds;
+}
+
 /** Ordinal of a living document in the segment, or -1. */
 export function locateLive({ segment, deleted }: SegmentState, docId: Uint8Array): number {
   const docOrd = segment.ids.locateBytes(docId);
