@@ -1,10 +1,11 @@
 import type {
   CollectionDescription,
+  CompareRequest,
   Comparison,
   Explanation,
   SearchAnswer,
 } from "../client/index.js";
-import type { FusionCandidate } from "./fuse-again.js";
+import type { FusionCandidate, FusionSetting } from "./fuse-again.js";
 import { legWeights } from "./fuse-again.js";
 import { filterText, type PageState } from "./page-state.js";
 import { client, describe, withKey } from "./session.js";
@@ -47,19 +48,36 @@ export function requestOf(
     query: state.query,
     ...(collection.encoder === null
       ? { mode: "sparse" }
-      : { mode: "hybrid", fusion: fusionOf(state) }),
+      : { mode: "hybrid", fusion: fusionOf(state, collection) }),
     ...(filter === "" ? {} : { filter }),
     ...(state.rerank === "" ? {} : { rerank: { model: state.rerank } }),
     limit: 10,
   };
 }
 
-function fusionOf({ fusion }: PageState): Record<string, unknown> {
+function fusionOf(
+  { fusion }: PageState,
+  collection: CollectionDescription,
+): NonNullable<CompareRequest["fusion"]> {
   const weights = legWeights(fusion);
   const rounded = { sparse: round(weights.sparse), dense: round(weights.dense) };
-  return fusion.method === "rrf"
-    ? { method: "rrf", rankConstant: fusion.rankConstant, weights: rounded }
-    : { method: "weighted", normalization: "unit", weights: rounded };
+  return { ...unweighted(fusion, collection), weights: rounded };
+}
+
+/** The method without weights: what the candidates' ranks and normalised scores depend on. */
+function unweighted(
+  { method, rankConstant }: FusionSetting,
+  { defaultFusion }: CollectionDescription,
+): NonNullable<CompareRequest["fusion"]> {
+  if (method === "rrf") return { method, rankConstant };
+  // What tuning saved in the collection, if it is of this kind.
+  const { normalization } = defaultFusion as Extract<
+    CompareRequest["fusion"],
+    { method?: "weighted" }
+  >;
+  return defaultFusion.method === "weighted" && normalization !== undefined
+    ? { method, normalization }
+    : { method };
 }
 
 function round(weight: number): number {
@@ -108,10 +126,7 @@ export async function find(state: PageState, signal: AbortSignal): Promise<Findi
         ...shared,
         limit: documentDepth,
         candidates: candidateDepth,
-        fusion:
-          state.fusion.method === "rrf"
-            ? { method: "rrf", rankConstant: state.fusion.rankConstant }
-            : { method: "weighted", normalization: "unit" },
+        fusion: unweighted(state.fusion, collection),
       },
       { signal },
     ),

@@ -82,7 +82,10 @@ async function call(
   return {
     status: response.status,
     headers: response.headers,
-    json: text === "" ? null : JSON.parse(text),
+    json:
+      /json/.test(response.headers.get("content-type") ?? "") && text !== ""
+        ? JSON.parse(text)
+        : null,
   };
 }
 
