@@ -92,7 +92,7 @@ async function writeModel(
       output: head.output,
       tokenOnnxFile: head.tokenOutput === null ? null : tokenOnnxFile,
       tokenOutput: head.tokenOutput,
-      batchInvariant: !layers.dynamicallyQuantized,
+      batchInvariant: true,
       weights: identityOfWeights(weights, head.moduleHashes),
       files: await describeFiles(target, [...onnxFiles, ...tokenizerFiles, ...references]),
       source: options.source ?? path.basename(path.resolve(folder.folder)),

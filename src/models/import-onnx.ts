@@ -348,12 +348,11 @@ function storedFormat(foreign: OnnxFile): ModelDescription["numberFormat"] {
     counts.set(type, (counts.get(type) ?? 0) + elements);
   }
   const [first] = [...counts].sort(([, a], [, b]) => b - a);
-  const uint8 = 2;
   switch (first?.[0]) {
     case onnxType.float16:
       return "fp16";
     case onnxType.int8:
-    case uint8:
+    case onnxType.uint8:
       return "int8";
     default:
       return "fp32";

@@ -8,6 +8,12 @@ import type { WeightSource } from "./weight-source.js";
 
 export type NumberFormat = ModelDescription["numberFormat"];
 
+/** Values of a graph: uint8 codes `[rows, width]` and float scales `[rows, 1]`. */
+interface QuantizedValue {
+  readonly codes: string;
+  readonly scales: string;
+}
+
 /**
  * Layers of neural networks as ONNX nodes over the weights of one model. Values are names of
  * graph values; `[…]` in comments are their shapes. In `fp16` weights are stored as binary16 and
@@ -17,17 +23,14 @@ export class LayerBuilder extends GraphLayers {
   readonly weights: WeightSource;
   readonly format: NumberFormat;
   readonly #used = new Set<string>();
-  #dynamicallyQuantized = false;
+  #shape: string | null = null;
+  /** int8 codes of values that several products share (q, k and v read the same rows). */
+  readonly #quantized = new Map<string, QuantizedValue>();
 
   constructor(weights: WeightSource, format: NumberFormat) {
     super(new GraphBuilder());
     this.weights = weights;
     this.format = format;
-  }
-
-  /** Whether activations are quantised as they come, over the whole batch. */
-  get dynamicallyQuantized(): boolean {
-    return this.#dynamicallyQuantized;
   }
 
   /** Names of the source's tensors that the layers so far are made of. */
@@ -42,10 +45,17 @@ export class LayerBuilder extends GraphLayers {
     return name;
   }
 
-  /** `x Wᵀ + b`, W stored `[width out, width in]` as PyTorch does. @param bias tensor name or null */
+  /**
+   * `x Wᵀ + b`, W stored `[width out, width in]` as PyTorch does. In int8 the weights have one scale
+   * per output column and the rows of x one each, found as they come: a token's result depends on
+   * that token alone, where onnxruntime's DynamicQuantizeMatMul puts a whole batch on one scale
+   * (10 to 15 % faster, and further from fp32).
+   *
+   * @param x `[batch, tokens, width in]`
+   * @param bias tensor name or null
+   */
   linear(x: string, weight: string, bias: string | null, shape: readonly [number, number]): string {
     if (this.format !== "int8") return this.exactLinear(x, weight, bias, shape);
-    this.#dynamicallyQuantized = true;
     this.claim(weight, shape);
     const [outWidth, inWidth] = shape;
     const codes = `${weight}:int8`;
@@ -72,9 +82,58 @@ export class LayerBuilder extends GraphLayers {
       byteLength: 4 * outWidth,
       chunks: () => [bytesOf(scaleValues)],
     });
-    const inputs = [x, codes, scales];
-    if (bias !== null) inputs.push("", this.vector(bias, outWidth));
-    return this.graph.node("DynamicQuantizeMatMul", inputs, {}, "com.microsoft");
+    const { graph } = this;
+    const rows = this.#quantizeRows(x, inWidth);
+    // Σ (code - 128) · weight code, on the column's scale, then on the row's: [batch * tokens, out]
+    const product = graph.node(
+      "MatMulIntegerToFloat",
+      [rows.codes, codes, graph.float(1), scales, this.#zeroPoint()],
+      {},
+      "com.microsoft",
+    );
+    const flat = graph.node("Mul", [product, rows.scales]);
+    const result = graph.node("Reshape", [flat, this.#batchShape()]);
+    return bias === null ? result : graph.node("Add", [result, this.vector(bias, outWidth)]);
+  }
+
+  /** Rows as codes 1 to 255 around 128, each row on its own scale: largest |value| / 127. */
+  #quantizeRows(x: string, width: number): QuantizedValue {
+    const known = this.#quantized.get(x);
+    if (known !== undefined) return known;
+    const { graph } = this;
+    const flat = graph.node("Reshape", [x, graph.ints(-1, width)]);
+    const largest = graph.reduce("Max", graph.node("Abs", [flat]), -1, false);
+    // A row of zeros must not be divided by zero.
+    const scale = graph.node("Mul", [
+      graph.node("Max", [largest, graph.float(1e-12)]),
+      graph.float(1 / 127),
+    ]);
+    const zeroPoints = graph.node("Expand", [this.#zeroPoint(), graph.node("Shape", [scale])]);
+    const codes = graph.node("QuantizeLinear", [flat, scale, zeroPoints], { axis: { int: 0 } });
+    const quantized = { codes, scales: graph.unsqueeze(scale, 1) };
+    this.#quantized.set(x, quantized);
+    return quantized;
+  }
+
+  #zeroPoint(): string {
+    return this.graph.tensor({
+      name: "zero_point",
+      type: onnxType.uint8,
+      shape: [],
+      byteLength: 1,
+      chunks: () => [Uint8Array.of(128)],
+    });
+  }
+
+  /** `[batch, tokens, -1]`, to give flat rows their batch back. */
+  #batchShape(): string {
+    const { graph } = this;
+    this.#shape ??= graph.node(
+      "Concat",
+      [graph.node("Shape", [graph.inputNames[0] ?? ""]), graph.ints(-1)],
+      { axis: { int: 0 } },
+    );
+    return this.#shape;
   }
 
   /** {@link linear} that int8 leaves exact: projections and heads. */

@@ -32,8 +32,8 @@ export interface ModelDescription {
   readonly tokenOnnxFile: string | null;
   readonly tokenOutput: string | null;
   /**
-   * True where a text's vector does not depend on the other texts of its batch. False for int8
-   * models whose activations are quantised over the whole batch: run queries one by one there.
+   * True where a text's vector does not depend on the other texts of its batch. False for foreign
+   * int8 graphs that quantise activations over the whole batch: run texts one by one there.
    */
   readonly batchInvariant: boolean;
   /** `sha256:` over the source's tensors (names, types, shapes, bytes) or its ONNX file. */

@@ -1,7 +1,7 @@
 import { bytesOf } from "./number-formats.js";
 
 /** Element types of ONNX's `TensorProto.DataType`. */
-export const onnxType = { float: 1, int8: 3, int64: 7, float16: 10 } as const;
+export const onnxType = { float: 1, uint8: 2, int8: 3, int64: 7, float16: 10 } as const;
 export type OnnxType = (typeof onnxType)[keyof typeof onnxType];
 
 /** A weight of a graph. Its bytes are made when they are written, once, and never kept. */
@@ -65,6 +65,11 @@ export class GraphBuilder {
   input(name: string, shape: readonly (number | string)[]): string {
     this.#inputs.push({ name, type: onnxType.int64, shape });
     return name;
+  }
+
+  /** Names of the inputs so far. */
+  get inputNames(): readonly string[] {
+    return this.#inputs.map((input) => input.name);
   }
 
   /**

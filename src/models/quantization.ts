@@ -1,4 +1,4 @@
-/** Symmetric int8: value ≈ scale * code, code in [-127, 127]. */
+/** Symmetric int8: value ≈ scale * code. */
 export interface QuantizedMatrix {
   readonly codes: Int8Array;
   /** One per row (`quantizeRows`) or per column (`quantizeColumns`). */
@@ -21,13 +21,21 @@ export function quantizeRows(values: Float32Array, width: number): QuantizedMatr
     const scale = Math.fround(largest / 127);
     scales[row] = scale;
     if (scale === 0) continue;
-    for (let i = start; i < start + width; i++) codes[i] = toCode(values[i]! / scale);
+    for (let i = start; i < start + width; i++) codes[i] = toCode(values[i]! / scale, 127);
   }
   return { codes, scales };
 }
 
 /**
- * Each column on its own scale, as {@link quantizeRows} does for rows.
+ * Largest code of weights that meet uint8 activations in a product. x86 processors without VNNI add
+ * two products in 16 bits and cut off what exceeds them: 2 · 255 · 64 = 32,640 still fits, so that
+ * every processor gives the same sums.
+ */
+export const largestWeightCode = 64;
+
+/**
+ * Each column on its own scale, as {@link quantizeRows} does for rows, with codes of at most
+ * {@link largestWeightCode}: scale = max |value| / 64.
  * @param values row-major `[rows, columns]`
  */
 export function quantizeColumns(values: Float32Array, columns: number): QuantizedMatrix {
@@ -36,19 +44,21 @@ export function quantizeColumns(values: Float32Array, columns: number): Quantize
     scales[column] = Math.max(scales[column]!, Math.abs(values[i]!));
     if (++column === columns) column = 0;
   }
-  for (let column = 0; column < columns; column++) scales[column] = scales[column]! / 127;
+  for (let column = 0; column < columns; column++) {
+    scales[column] = scales[column]! / largestWeightCode;
+  }
   const codes = new Int8Array(values.length);
   for (let i = 0, column = 0; i < values.length; i++) {
     const scale = scales[column]!;
-    if (scale !== 0) codes[i] = toCode(values[i]! / scale);
+    if (scale !== 0) codes[i] = toCode(values[i]! / scale, largestWeightCode);
     if (++column === columns) column = 0;
   }
   return { codes, scales };
 }
 
-/** Rounding of a subnormal scale could push a quotient past 127. */
-function toCode(quotient: number): number {
-  return Math.max(-127, Math.min(127, Math.round(quotient)));
+/** Rounding of a subnormal scale could push a quotient past the largest code. */
+function toCode(quotient: number, largest: number): number {
+  return Math.max(-largest, Math.min(largest, Math.round(quotient)));
 }
 
 /** Row-major `[rows, columns]` -> `[columns, rows]`, in blocks that stay in the cache. */
