@@ -8,6 +8,8 @@ import type { FileSystem } from "../store/file-system.js";
 import { MemorySections } from "../store/memory-sections.js";
 import { SegmentFile } from "../store/segment-file.js";
 import { readLog } from "../store/write-ahead-log.js";
+import { livingHolder } from "../store/writer-lock.js";
+import { lockFileName } from "./collection-home.js";
 import {
   type CollectionManifest,
   manifestFileName,
@@ -41,8 +43,6 @@ export interface VerifyContext {
   readonly states: readonly SegmentState[];
   readonly savedDeletions: ReadonlyMap<string, SavedDeletions>;
   readonly fileSystem: FileSystem;
-  /** Whether this process writes: then the log's end may not be closed in order. */
-  readonly isWriter: boolean;
 }
 
 /** Documents checked between two turns of the event loop. */
@@ -94,13 +94,15 @@ class Verifier {
   }
 
   checkLogs(): void {
-    const { manifest, fileSystem, isWriter } = this.#context;
+    const { manifest, fileSystem } = this.#context;
+    // The end of a log that is being written may be a commit on its way.
+    const isWritten = livingHolder(this.#path(lockFileName), fileSystem) !== null;
     for (const [i, name] of manifest.logs.entries()) {
       const file = this.#path(name);
       this.#attempt(file, () => {
         const { validBytes, tornBytes } = readLog(file, fileSystem);
         this.#countFile(file);
-        if (tornBytes === 0 || (isWriter && i === manifest.logs.length - 1)) return;
+        if (tornBytes === 0 || (isWritten && i === manifest.logs.length - 1)) return;
         this.#problem(
           file,
           `${tornBytes} bytes from byte ${validBytes} on are no whole commit: a write that a crash ` +
