@@ -113,6 +113,8 @@ export interface CollectionParts {
 const docsPerStep = 256;
 /** A log below this is left for the next opening to replay when the collection is closed. */
 const keptLogBytes = 1 << 20;
+/** Verifications of a collection that is merged under the reader's eyes. */
+const verifyAttempts = 5;
 
 /**
  * One corpus under two indexes, one transaction for both. One process writes, many read; a change is
@@ -450,7 +452,7 @@ export class Collection {
    */
   async verify(): Promise<VerifyReport> {
     const store = this.#store;
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       store.checkOpen();
       await store.logIdle();
       const { directory } = this;
@@ -458,9 +460,8 @@ export class Collection {
       const context = { directory, manifest, states, savedDeletions, fileSystem };
       const report = await verifyCollection(context);
       // Files that were merged away meanwhile are not missing: what took their place is checked.
-      if (report.ok || !(store.isWriter ? store.manifest !== manifest : this.refresh()))
-        return report;
-    }
+      const hasMoved = store.isWriter ? store.manifest !== manifest : this.refresh();
+      if (report.ok || !hasMoved || attempt === verifyAttempts) return report;
   }
 
   stats(): CollectionStats {
@@ -491,9 +492,8 @@ export class Collection {
   }
 
   /** The living documents as they came, in no particular order. */
-  *exportDocuments(): Generator<Document> {
+  *exportDocuments(): Generator<Document> 
     yield* this.snapshot().documents();
-  }
 
   /**
    * Readers: takes in what a writer has committed since.
@@ -527,9 +527,8 @@ export class Collection {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> 
     await this.close();
-  }
 
   #hold(): HeldCollection {
     for (;;) {
