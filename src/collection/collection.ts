@@ -462,6 +462,7 @@ export class Collection {
       // Files that were merged away meanwhile are not missing: what took their place is checked.
       const hasMoved = store.isWriter ? store.manifest !== manifest : this.refresh();
       if (report.ok || !hasMoved || attempt === verifyAttempts) return report;
+    }
   }
 
   stats(): CollectionStats {
