@@ -1,6 +1,6 @@
 // HNSW beside Python's hnswlib over the same vectors with the same parameters: build and query CPU, and
 // recall@10 against the exact search.
-//   BRAID_PEERS_PYTHON=/path/to/venv/bin/python npx tsx scripts/bench/dense-hnsw.ts [documents=20000] [dimension=768]
+//   BRAID_PEERS_PYTHON=/path/to/venv/bin/python npx tsx scripts/bench/dense-hnsw.ts [documents=20000] [dimension=768] [efConstruction=200]
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
@@ -12,8 +12,8 @@ import type { DocId } from "../../src/run/ranking.js";
 import { MemorySections } from "../../src/store/memory-sections.js";
 import { clusteredVectors } from "./dense-workload.js";
 
-const [docs = 20_000, dimension = 768] = process.argv.slice(2, 4).map(Number);
-const [m, efConstruction, seed, queryCount] = [16, 200, 100, 300];
+const [docs = 20_000, dimension = 768, efConstruction = 200] = process.argv.slice(2, 5).map(Number);
+const [m, seed, queryCount] = [16, 100, 300];
 const directory = mkdtempSync(path.join(os.tmpdir(), "braid-bench-"));
 const corpus = clusteredVectors(docs, dimension, 1);
 const queries = Array.from({ length: queryCount }, (_, i) => corpus.query(i));
