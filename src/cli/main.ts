@@ -157,6 +157,14 @@ function buildProgram(): Command {
     .option("--seed <n>", "seed of tests and intervals (default 42)")
     .option("--examples <n>", "worked examples each way (default 10)")
     .option("--keep-identical", "keep a document whose id equals the query's id");
+  command(
+    program,
+    "experiment <plan>",
+    "run a plan (YAML) of first stages x fusions x rerankers x depths, and report on it",
+    async () => (await import("./commands/experiment-command.js")).experimentCommand,
+  )
+    .requiredOption("--out <dir>", "folder for results.jsonl, results.csv and report.html")
+    .option("--check", "only check the plan");
 
   command(
     program,
