@@ -493,8 +493,9 @@ export class Collection {
   }
 
   /** The living documents as they came, in no particular order. */
-  *exportDocuments(): Generator<Document> 
+  *exportDocuments(): Generator<Document> {
     yield* this.snapshot().documents();
+  }
 
   /**
    * Readers: takes in what a writer has committed since.
@@ -528,8 +529,9 @@ export class Collection {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> 
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
 
   #hold(): HeldCollection {
     for (;;) {
