@@ -2,7 +2,7 @@ import { analyzerNamed } from "../analysis/analyzers.js";
 import { highlight } from "../analysis/highlight.js";
 import type { Snapshot } from "../collection/snapshot.js";
 import type { Document } from "../corpus/document.js";
-import type { QueryField, SparseQuery } from "../sparse/sparse-query.js";
+import type { SparseQuery } from "../sparse/sparse-query.js";
 
 /** Marks the query's words in a document: HTML passages by field. */
 export type Highlighter = (document: Document) => Record<string, string[]>;
@@ -16,13 +16,10 @@ const titleLength = 400;
  */
 export function highlighter(snapshot: Snapshot, query: SparseQuery): Highlighter {
   const analyzer = analyzerNamed(snapshot.settings.analyzer);
-  const { statistics } = snapshot.sparse;
-  const worth = (term: string): number =>
-    Math.log1p(statistics.docCount / (1 + statistics.documentFrequency(term, "all")));
   const weights = { title: new Map<string, number>(), text: new Map<string, number>() };
-  for (const { term, field } of scoringTerms(query)) {
-    if (field !== "text") weights.title.set(term, worth(term));
-    if (field !== "title") weights.text.set(term, worth(term));
+  for (const { term, field, idf } of snapshot.sparse.scoringTerms(query)) {
+    if (field !== "text") weights.title.set(term, idf);
+    if (field !== "title") weights.text.set(term, idf);
   }
   return ({ title, text }) => ({
     ...(title === ""
@@ -34,12 +31,4 @@ export function highlighter(snapshot: Snapshot, query: SparseQuery): Highlighter
 
 function html(passage: { readonly html: string }): string {
   return passage.html;
-}
-
-function* scoringTerms({ clauses }: SparseQuery): Generator<{ term: string; field: QueryField }> {
-  for (const clause of clauses) {
-    if (clause.occur === "mustNot") continue;
-    if (clause.kind === "term") yield clause;
-    else for (const { term } of clause.terms) yield { term, field: clause.field };
-  }
 }

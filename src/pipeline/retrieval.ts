@@ -108,7 +108,10 @@ export async function retrieve(
   const query =
     request.syntax === "plain"
       ? bagOfWords(analyzer.terms(request.query))
-      : parseSparseQuery(request.query, analyzer);
+      : parseSparseQuery(request.query, analyzer, {
+          prefix: request.prefix,
+          fuzzy: request.fuzzy,
+        });
   const bm25 = bm25Of(request);
   const accept = await acceptedCandidates(snapshot, query, request.filter, clock);
 

@@ -37,6 +37,10 @@ export interface SearchRequest {
    * `operators`: quotes, + - and `title:` mean something; `plain`: a bag of words, as TREC tools ask.
    */
   readonly syntax: "operators" | "plain";
+  /** With operators: `word*` stands for all terms that begin so. */
+  readonly prefix: boolean;
+  /** With operators: `word~`, `word~1`, `word~2` stand for similar terms. */
+  readonly fuzzy: boolean;
   /** Absent: hybrid where the collection has a dense leg, else sparse. */
   readonly mode?: SearchMode | undefined;
   readonly limit: number;
@@ -62,6 +66,8 @@ export interface SearchRequest {
 export type SearchRequestInput = { readonly query: string } & {
   readonly [Field in
     | "syntax"
+    | "prefix"
+    | "fuzzy"
     | "mode"
     | "limit"
     | "offset"
@@ -89,6 +95,8 @@ export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictOb
     .max(requestLimits.queryChars)
     .refine((text) => text.trim() !== "", "must hold at least one character that is not a space"),
   syntax: z.enum(["operators", "plain"]).default("operators"),
+  prefix: z.boolean().default(false),
+  fuzzy: z.boolean().default(false),
   mode: z.enum(searchModes).optional(),
   limit: z.int().min(0).max(requestLimits.limit).default(10),
   offset: z.int().min(0).max(requestLimits.depth).default(0),

@@ -4,7 +4,7 @@ import { facetCounts, topFacets } from "../filter/facet-counts.js";
 import type { FusedRanking } from "../fusion/fused-ranking.js";
 import type { Fusion } from "../fusion/fusion.js";
 import type { Bitset } from "../numeric/bitset.js";
-import type { DocId, Ranking } from "../run/ranking.js";
+import type { Ranking } from "../run/ranking.js";
 import { acceptedDocuments } from "./accepted-documents.js";
 import { explainHit } from "./explain-hit.js";
 import { highlighter } from "./highlight-hit.js";
@@ -152,9 +152,4 @@ function countFacets(
 
 function countAll(sets: readonly Bitset[] | null): number | null {
   return sets === null ? null : sets.reduce((sum, set) => sum + set.count(), 0);
-}
-
-/** Ids of a ranking, for overlap counts. */
-export function idsOf(ranking: Ranking, depth: number): Set<DocId> {
-  return new Set(ranking.slice(0, depth).map(({ docId }) => docId));
 }

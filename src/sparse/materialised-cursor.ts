@@ -13,6 +13,7 @@ const blockSize = 128;
  * matches are scored once, when the cursor opens, and then read like any others.
  */
 export class MaterialisedCursor implements WindowCursor {
+  readonly decodedBlockCount: number;
   readonly #count: number;
   readonly #docs: Uint32Array;
   readonly #scores: Float64Array;
@@ -31,6 +32,7 @@ export class MaterialisedCursor implements WindowCursor {
       if (score > blockMaxima[block]!) blockMaxima[block] = score;
     }
     this.#count = count;
+    this.decodedBlockCount = blockMaxima.length;
     this.#docs = docs;
     this.#scores = scores;
     this.#blockMaxima = blockMaxima;

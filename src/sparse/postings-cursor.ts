@@ -9,6 +9,8 @@ const noMoreDocs = 0x7fffffff;
 
 /** What window-wise pruned search asks of one scoring term. Windows and documents must ascend. */
 export interface WindowCursor {
+  /** Blocks of postings that were decoded so far. */
+  readonly decodedBlockCount: number;
   /** Most that any document of lo .. hi - 1 gets from this term. */
   windowBound(lo: number, hi: number): number;
   /**
@@ -47,6 +49,7 @@ export interface KernelAccess {
  * Blocks count from 0 inside the list; the tail, if there is one, is the last block.
  */
 export class PostingsCursor implements WindowCursor {
+  decodedBlockCount = 0;
   readonly #weight: number;
   readonly #bounds: Float32Array;
   readonly #blockCount: number;
@@ -276,6 +279,7 @@ export class PostingsCursor implements WindowCursor {
 
   #decodeDocs(block: number): void {
     this.#decoded = block;
+    this.decodedBlockCount++;
     this.#at = 0;
     if (block === this.#fullBlocks) {
       const lastFull = 2 * (this.#firstBlock + this.#fullBlocks - 1);

@@ -29,6 +29,8 @@ export interface PruningCounters {
   windows: number;
   skippedWindows: number;
   candidates: number;
+  /** Blocks of postings that were decoded. */
+  blocks: number;
 }
 
 /**
@@ -49,6 +51,10 @@ export function searchSegment(
   counters: PruningCounters | null,
 ): void {
   const termCount = cursors.length;
+  const countBlocks = (): void => {
+    if (counters === null) return;
+    for (const cursor of cursors) counters.blocks += cursor.decodedBlockCount;
+  };
   /** rest[i] = S(i) of the present window. */
   const rest = new Float64Array(termCount + 1);
   for (let lo = 0; lo < docCount; lo += windowSize) {
@@ -56,7 +62,7 @@ export function searchSegment(
     if (counters !== null) counters.windows++;
     if (accept !== null) {
       const next = accept.next(lo);
-      if (next < 0) return;
+      if (next < 0) break;
       if (next >= hi) continue;
     }
     let bound = 0;
@@ -93,6 +99,7 @@ export function searchSegment(
       best.push(Math.fround(candidateScores[i]!), segmentOrd, lo + candidates[i]!);
     }
   }
+  countBlocks();
 }
 
 /** Moves the candidates that may be hits to the front; returns their number. */

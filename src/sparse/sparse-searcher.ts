@@ -100,7 +100,7 @@ export class SparseSearcher implements SparseEngine {
     query: SparseQuery,
     options: SparseSearchOptions,
   ): { readonly hits: SparseHits; readonly counters: PruningCounters } {
-    const counters = { windows: 0, skippedWindows: 0, candidates: 0 };
+    const counters = { windows: 0, skippedWindows: 0, candidates: 0, blocks: 0 };
     return { hits: this.#searchPruned(query, options, counters), counters };
   }
 
@@ -176,6 +176,13 @@ export class SparseSearcher implements SparseEngine {
     if (terms.length > 0) matches.add(docOrd);
     this.#restrict(matches, segmentOrd, plan, null);
     return { score: Math.fround(sum), matches: matches.has(docOrd), terms };
+  }
+
+  /** The indexed terms that score in a query, those of prefixes and misspellings too, with their idf. */
+  scoringTerms(query: SparseQuery): { term: string; field: QueryField; idf: number }[] {
+    return this.#plan(query, undefined).terms.flatMap(({ term, variants, field, idf }) =>
+      (variants ?? [{ term }]).map((variant) => ({ term: variant.term, field, idf })),
+    );
   }
 
   /** Σ weight · limit: no document, however long it repeats the query, scores above this. */
