@@ -35,6 +35,11 @@ function command(
 
 const modeOption = (): Option =>
   new Option("--mode <mode>", "which legs answer").choices(["sparse", "dense", "hybrid"]);
+/** An option that may be given several times. */
+const repeated = (value: string, earlier: readonly string[] | undefined): string[] => [
+  ...(earlier ?? []),
+  value,
+];
 const bm25Options = (to: Command): Command =>
   to
     .option("--k1 <number>", "BM25 term frequency saturation")
@@ -122,12 +127,14 @@ function buildProgram(): Command {
     .option("--depth <n>", "candidates per leg (default 1000)")
     .option("--runs <dir>", "write <system>.trec here")
     .option("--per-query", "with --json: the value of every query")
+    .option("--baseline <run>", "TREC run, or folder of <system>.trec, that gates compare with")
+    .option(
+      "--fail-if <gates>",
+      'exit 1 if e.g. "nDCG@10 drop > 0.01 p < 0.05"; repeatable',
+      repeated,
+    )
     .option("--keep-identical", "keep a document whose id equals the query's id");
 
-  const repeated = (value: string, earlier: readonly string[] | undefined): string[] => [
-    ...(earlier ?? []),
-    value,
-  ];
   command(
     program,
     "compare [collection...]",

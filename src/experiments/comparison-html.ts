@@ -72,7 +72,7 @@ function datasetSection(
   return {
     id,
     title: dataset.name,
-    body: html`${report.datasets.length === 1 ? null : html`<p class="headline">${dataset.headline}</p>`}<p>${facts(dataset)}</p>`,
+    body: html`${report.datasets.length === 1 ? null : html`<p class="headline">${dataset.headline}</p>`}<p>${facts(dataset)}</p>${dataset.notes.map((note) => html`<p class="note">${note}</p>`)}`,
     sections: [
       {
         id: `${id}-measures`,

@@ -25,6 +25,7 @@ function datasetBlocks(dataset: DatasetReport, { measures }: ComparisonReport): 
   return [
     `## ${markdownText(dataset.name)}`,
     markdownText(dataset.headline),
+    ...dataset.notes.map(markdownText),
     markdownTable(
       ["system", ...measures, "unjudged", "median ms"],
       systems.map((system, s) => [

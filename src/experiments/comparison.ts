@@ -35,6 +35,8 @@ export interface ComparedDataset {
   readonly topics: Topics | null;
   readonly texts: TextSource | null;
   readonly collections: readonly CollectionFacts[];
+  /** What a reader of the figures must know, a sentence each. */
+  readonly notes: readonly string[];
   /** Pairs of systems to set against each other in detail; chosen by {@link detailedPairs} when empty. */
   readonly pairs: readonly (readonly [string, string])[];
 }
@@ -117,6 +119,7 @@ export interface HeadToHead {
 export interface DatasetReport {
   readonly name: string;
   readonly headline: string;
+  readonly notes: readonly string[];
   readonly queryCount: number;
   readonly queriesWithoutRelevant: number;
   readonly judgementCount: number;
@@ -245,6 +248,7 @@ function datasetReport(dataset: ComparedDataset, settings: ComparisonSettings): 
   return {
     name: dataset.name,
     headline: datasetHeadline(dataset.name, systemReports, pairs, primary.name, qrels.size),
+    notes: dataset.notes,
     queryCount: qrels.size,
     queriesWithoutRelevant: anyEvaluation?.queriesWithoutRelevant.length ?? 0,
     judgementCount: [...qrels.values()].reduce((sum, grades) => sum + grades.size, 0),

@@ -94,6 +94,7 @@ export function tinyDataset(name = "small"): ComparedDataset {
       y: ["", "sea"],
     }),
     collections: [],
+    notes: ["A <note>."],
     pairs: [],
   };
 }

@@ -193,9 +193,13 @@ async function comparedDataset(
   const { qrels } = await readQrels(files.qrels);
   const topics =
     files.topics === undefined ? null : judgedTopics(await readTopics(files.topics), qrels);
+  const notes: string[] = [];
+  const note = (text: string): void => {
+    notes.push(text);
+    say(options, `${files.name}: ${text}`);
+  };
   const missing = topics === null ? 0 : qrels.size - topics.size;
-  if (missing > 0)
-    say(options, `${files.name}: ${missing} judged queries have no topic and count 0`);
+  if (missing > 0) note(`${missing} judged queries have no topic and count 0.`);
   const systems: ComparedSystem[] = [];
   const own: SearchableCollection[] = [];
   const progress = new ProgressLine(options);
@@ -225,6 +229,17 @@ async function comparedDataset(
     systems.push({ name, kind: "run", run, description: "run file", latency: null });
   }
   const first = own[0];
+  if (first !== undefined && options.keepIdentical !== true) {
+    const snapshot = first.snapshot();
+    const identical = [...qrels.keys()].filter(
+      (queryId) => snapshot.locate(queryId) !== null,
+    ).length;
+    if (identical > 0) {
+      note(
+        `${identical} queries have the id of a document: it is left out of their hits, as BEIR does (--keep-identical keeps it).`,
+      );
+    }
+  }
   const corpus = options.corpus ?? files.corpus ?? null;
   const texts =
     first !== undefined
@@ -239,6 +254,7 @@ async function comparedDataset(
     topics,
     texts,
     collections: own.map(collectionFacts),
+    notes,
     pairs: (options.pair ?? []).map(pairOf),
   };
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { NotFoundError } from "../../errors.js";
+import { parseGates } from "../../evaluation/gate.js";
 import {
   evaluateSystems,
   type System,
@@ -12,9 +13,18 @@ import { readQrels } from "../../run/qrels.js";
 import { readTopics } from "../../run/topics.js";
 import { writeTrecRun } from "../../run/trec-run-writer.js";
 import { countOption, listOption } from "../options.js";
-import { type CommonOptions, printJson, printText, say, textTable, UsageError } from "../output.js";
+import {
+  type CommonOptions,
+  printJson,
+  printText,
+  SilentFailure,
+  say,
+  textTable,
+  UsageError,
+} from "../output.js";
 import { ProgressLine } from "../progress.js";
 import { withCollection } from "../session.js";
+import { checkGates, type SystemGateResult, withGateMeasures } from "./eval-gates.js";
 import { measuresOption, perQueryOf, sayMissing } from "./run-commands.js";
 import { type RequestOptions, requestOf } from "./search-command.js";
 
@@ -28,6 +38,8 @@ interface EvalOptions extends CommonOptions, RequestOptions {
   readonly runs?: string;
   readonly perQuery?: boolean;
   readonly keepIdentical?: boolean;
+  readonly baseline?: string;
+  readonly failIf?: readonly string[];
 }
 
 /** Hits per query of a run, the depth of AP@1000 and R@1000. */
@@ -36,7 +48,13 @@ const runDepth = 1000;
 /** `braid eval <collection>`: measures of each system over judged queries. */
 export async function evalCommand(options: EvalOptions, name: string): Promise<void> {
   const files = judgedFiles(options);
-  const measures = measuresOption(options.measures);
+  const gates = (options.failIf ?? []).flatMap(parseGates);
+  if (options.baseline !== undefined && gates.length === 0) {
+    throw new UsageError(
+      '--baseline is compared by --fail-if, e.g. "nDCG@10 drop > 0.01 p < 0.05"',
+    );
+  }
+  const measures = withGateMeasures(measuresOption(options.measures), gates);
   const topics = await readTopics(files.topics);
   const { qrels } = await readQrels(files.qrels);
   const progress = new ProgressLine(options);
@@ -64,12 +82,20 @@ export async function evalCommand(options: EvalOptions, name: string): Promise<v
         await writeTrecRun(path.join(options.runs, `${system}.trec`), run, `braid-${system}`);
       }
     }
+    const results = await checkGates(
+      gates,
+      options.baseline,
+      evaluations,
+      qrels,
+      options.keepIdentical ?? false,
+    );
     if (options.json === true) {
       printJson({
         dataset: files.name,
         systems: Object.fromEntries(
           evaluations.map((evaluation) => [evaluation.name, asJson(evaluation, options)]),
         ),
+        ...(gates.length === 0 ? {} : { gates: results.map(gateAsJson) }),
       });
     } else {
       printText(
@@ -79,6 +105,8 @@ export async function evalCommand(options: EvalOptions, name: string): Promise<v
         ),
       );
     }
+    for (const { system, message } of results) say(options, `${system}: ${message}`);
+    if (results.some(({ failed }) => failed)) throw new SilentFailure();
   });
 }
 
@@ -94,6 +122,18 @@ function asJson(
     p95Ms,
     ...(perQuery === true ? { perQuery: perQueryOf(evaluation) } : {}),
   };
+}
+
+function gateAsJson({
+  system,
+  gate,
+  failed,
+  observed,
+  value,
+  baselineValue,
+  pValue,
+}: SystemGateResult): Record<string, unknown> {
+  return { system, gate: gate.text, failed, observed, value, baselineValue, pValue };
 }
 
 /** Systems as rows, measures and latencies as columns. */
