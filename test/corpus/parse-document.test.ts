@@ -115,8 +115,11 @@ describe("parseDocument", () => {
       fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 5 })), (fields) => {
         const document = parseDocument({ ...fields, _id: "a", title: "t", text: "x" }, where);
         assert.deepEqual(parseDocument(document, where), document);
-        assert.deepEqual(parseDocument(JSON.parse(JSON.stringify(document)), where), document);
+        // JSON writes -0 as 0, so what is written decides.
+        const written = JSON.stringify(document);
+        assert.equal(JSON.stringify(parseDocument(JSON.parse(written), where)), written);
       }),
+      { examples: [[{ "": [-0] }]] },
     );
   });
 });
