@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto";
 import express, { type Express, type Request, type Response } from "express";
-import { AccessError, InputError, NotFoundError } from "../errors.js";
+import {
+  AccessError,
+  DeadlineError,
+  InputError,
+  NotFoundError,
+  OverloadedError,
+} from "../errors.js";
 import { includesScope } from "./api-keys.js";
 import {
   createCollectionCall,
@@ -134,14 +140,67 @@ async function answer(
 ): Promise<void> {
   response.locals["operation"] = operation.id;
   response.locals["collection"] = request.params["collection"];
-  if (operation.scope !== null) checkKey(service, operation.scope, request, response);
+  if (operation.scope !== null) {
+    const caller = checkKey(service, operation.scope, request, response);
+    checkRate(service, caller);
+  }
   const query = readQueryString(request.url, operation.query ?? {});
-  const body = await readBody(service, operation, request);
-  const gone = new AbortController();
+  const stop = new AbortController();
   response.on("close", () => {
-    if (!response.writableFinished) gone.abort(new InputError("the caller has gone", {}));
+    if (!response.writableFinished) stop.abort(new InputError("the caller has gone", {}));
   });
-  await handler({ service, operation, request, response, query, body, signal: gone.signal });
+  const timer = startDeadline(service, operation, request, stop);
+  try {
+    const body = await readBody(service, operation, request);
+    const { signal } = stop;
+    const work = handler({ service, operation, request, response, query, body, signal });
+    await (timer === undefined ? work : orAborted(work, signal));
+  } catch (error) {
+    // Whatever the abort made fail on its way, the reason is why.
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The work's end or the abort, whichever is first: a deadline holds even for work that cannot stop. */
+function orAborted(work: void | Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    Promise.resolve(work).then(resolve, reject);
+  });
+}
+
+/** Searches end at their deadline; what writes is finished once it is begun. */
+function startDeadline(
+  { limits }: Service,
+  { tag }: Operation,
+  request: Request,
+  stop: AbortController,
+): NodeJS.Timeout | undefined {
+  const header = request.headers["braid-deadline-ms"];
+  if (header !== undefined && !(typeof header === "string" && /^[1-9]\d{0,8}$/.test(header))) {
+    throw new InputError(
+      "expected whole milliseconds > 0 in Braid-Deadline-Ms, got something else",
+      { field: "Braid-Deadline-Ms" },
+    );
+  }
+  if (tag !== "search") return undefined;
+  const deadlineMs = Math.min(limits.deadlineMs, Number(header ?? Number.POSITIVE_INFINITY));
+  return setTimeout(() => {
+    stop.abort(new DeadlineError(`not done within ${deadlineMs} ms`, { deadlineMs }));
+  }, deadlineMs);
+}
+
+function checkRate({ rates, metrics }: Service, caller: string): void {
+  if (rates === null) return;
+  const { allowed, retryAfterS } = rates.take(caller);
+  if (allowed) return;
+  metrics.rateLimited.add(1);
+  throw new OverloadedError("too many requests with this key: slow down", {
+    httpStatus: 429,
+    retryAfterMs: Math.ceil(retryAfterS * 1000),
+  });
 }
 
 async function readBody(
@@ -166,16 +225,19 @@ async function readBody(
       { httpStatus: 415 },
     );
   }
-  return streaming.has(id) ? undefined : readJsonBody(request, service.limits.requestBytes);
+  return streaming.has(id)
+    ? undefined
+    : readJsonBody(request, service.limits.requestBytes, service.limits.idleMs);
 }
 
+/** @returns the key's name; "" where none is asked for */
 function checkKey(
   { keys }: Service,
   scope: "read" | "write" | "admin",
   request: Request,
   response: Response,
-): void {
-  if (keys === null) return;
+): string {
+  if (keys === null) return "";
   const header = request.headers.authorization;
   const text = header?.startsWith("Bearer ") ? header.slice(7).trim() : request.get("x-api-key");
   if (text === undefined || text === "") {
@@ -193,6 +255,7 @@ function checkKey(
       scope: key.scope,
     });
   }
+  return key.name;
 }
 
 /** The request's host name without its port, in lower case. */

@@ -9,10 +9,13 @@ import { type Call, pathParameter, sendJson } from "./service.js";
 export async function addDocumentsCall(call: Call): Promise<void> {
   const { request, response, service, signal } = call;
   const target = await collectionOf(call);
-  const { arrayBytes, lineBytes } = service.limits;
-  const report = jsonLinesTypes.includes(mediaTypeOf(request))
-    ? await uploadLines(target, decodedBody(request), lineBytes, signal)
-    : await uploadArray(target, await readJsonBody(request, arrayBytes), signal);
+  const { arrayBytes, lineBytes, idleMs } = service.limits;
+  const report = await service.stages.write.run(async () => {
+    if (jsonLinesTypes.includes(mediaTypeOf(request))) {
+      return uploadLines(target, decodedBody(request, idleMs), lineBytes, signal);
+    }
+    return uploadArray(target, await readJsonBody(request, arrayBytes, idleMs), signal);
+  }, signal);
   count(call, report);
   const { added, replaced, failed, errors } = report;
   const first = errors[0];

@@ -130,8 +130,14 @@ export class ServiceMetrics {
     "Answers given without a leg or stage",
   );
 
+  readonly rateLimited: Counter = new Counter(
+    "braid_rate_limited_total",
+    "Requests refused because a key sent too many",
+  );
+
   lines(): string[] {
     return [
+      ...this.rateLimited.lines(),
       ...this.requests.lines(),
       ...this.requestSeconds.lines(),
       ...this.stageSeconds.lines(),

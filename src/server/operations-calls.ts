@@ -26,6 +26,7 @@ export async function readinessCall(call: Call): Promise<void> {
 export async function metricsCall(call: Call): Promise<void> {
   const text = [
     ...call.service.metrics.lines(),
+    ...stageLines(call.service),
     ...(await collectionLines(call.service)),
     ...processLines(),
   ].join("\n");
@@ -37,6 +38,30 @@ export async function metricsCall(call: Call): Promise<void> {
 
 export function openApiCall(call: Call): void {
   sendJson(call.response, 200, openApiDocument(call.service.version));
+}
+
+function stageLines({ stages }: Service): string[] {
+  const all = [stages.encode, stages.rerank, stages.write];
+  const readings = (value: (stage: (typeof all)[number]) => number) =>
+    all.map((stage) => ({ labels: { stage: stage.name }, value: value(stage) }));
+  return [
+    ...gaugeLines(
+      "braid_stage_running",
+      "Calls in a bounded stage",
+      readings(({ running }) => running),
+    ),
+    ...gaugeLines(
+      "braid_stage_waiting",
+      "Calls waiting for a bounded stage",
+      readings(({ waiting }) => waiting),
+    ),
+    ...gaugeLines(
+      "braid_stage_refused_total",
+      "Calls refused because a stage's queue was full",
+      readings(({ refused }) => refused),
+      "counter",
+    ),
+  ];
 }
 
 async function collectionLines({ registry }: Service): Promise<string[]> {

@@ -100,7 +100,10 @@ function requestError(error: unknown): SearchError | null {
 
 /** Sends a problem. */
 export function sendProblem(response: Response, value: Problem): void {
-  if (value.status === 503 || value.status === 429) response.setHeader("Retry-After", "1");
+  if (value.status === 503 || value.status === 429) {
+    const { retryAfterMs = 1000 } = value.facts;
+    response.setHeader("Retry-After", String(Math.max(1, Math.ceil(Number(retryAfterMs) / 1000))));
+  }
   // The rest of a body that is refused half-way is not waited for.
   if (value.status === 413) response.setHeader("Connection", "close");
   const body = Buffer.from(JSON.stringify(value), "utf8");

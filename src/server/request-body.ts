@@ -19,9 +19,11 @@ export function hasBody(request: IncomingMessage): boolean {
 /**
  * The content as it was before compression (gzip, deflate, br).
  *
+ * @param idleMs a connection over which nothing comes for so long is cut
  * @throws {InputError} (415) another content encoding, or a charset that is not UTF-8
  */
-export function decodedBody(request: IncomingMessage): Readable {
+export function decodedBody(request: IncomingMessage, idleMs: number): Readable {
+  cutWhenIdle(request, idleMs);
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(
     request.headers["content-type"] ?? "",
   )?.[1];
@@ -49,6 +51,26 @@ export function decodedBody(request: IncomingMessage): Readable {
   }
 }
 
+/**
+ * Cuts a request whose sender is silent while we wait for it. Time during which we do not read,
+ * because documents are being written, does not count.
+ */
+function cutWhenIdle(request: IncomingMessage, idleMs: number): void {
+  let silentMs = 0;
+  let seen = request.socket.bytesRead;
+  const stepMs = Math.max(1, Math.ceil(idleMs / 4));
+  const timer = setInterval(() => {
+    const now = request.socket.bytesRead;
+    silentMs = now === seen && request.readableLength === 0 ? silentMs + stepMs : 0;
+    seen = now;
+    if (silentMs >= idleMs) {
+      request.destroy(new InputError(`nothing came for ${idleMs} ms`, { httpStatus: 408 }));
+    }
+  }, stepMs).unref();
+  const stop = (): void => clearInterval(timer);
+  request.once("end", stop).once("close", stop).once("error", stop);
+}
+
 /** The stream behind a decoder, which fails with either of them. */
 function through(request: IncomingMessage, decoder: Duplex): Readable {
   return pipeline(request, decoder, () => undefined) as Readable;
@@ -58,12 +80,17 @@ function through(request: IncomingMessage, decoder: Duplex): Readable {
  * Reads a whole JSON body.
  *
  * @param maxBytes most bytes after decompression
+ * @param idleMs a connection over which nothing comes for so long is cut
  * @throws {InputError} too large (413), not UTF-8, not JSON, cut off
  */
-export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+export async function readJsonBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  idleMs: number,
+): Promise<unknown> {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(maxBytes);
-  const bytes = await readBytes(decodedBody(request), maxBytes);
+  const bytes = await readBytes(decodedBody(request, idleMs), maxBytes);
   if (bytes.length === 0) throw new InputError("expected a JSON body, got none", {});
   if (!isUtf8(bytes)) throw new InputError("expected a body in UTF-8, got other bytes", {});
   const text = bytes.toString("utf8");

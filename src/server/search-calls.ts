@@ -1,10 +1,12 @@
-import { InputError } from "../errors.js";
+import { InputError, OverloadedError } from "../errors.js";
 import { parseFusion } from "../fusion/fusion-text.js";
 import { compare } from "../pipeline/compare.js";
 import { explainDocument } from "../pipeline/explain-document.js";
+import { modeOf, type SearchSource } from "../pipeline/retrieval.js";
 import { search } from "../pipeline/search.js";
-import type { Stage } from "../pipeline/search-answer.js";
-import { parseWith } from "../pipeline/search-request.js";
+import type { SearchAnswer, Stage } from "../pipeline/search-answer.js";
+import { parseWith, type SearchRequest } from "../pipeline/search-request.js";
+import type { SearchableCollection } from "../pipeline/searchable-collection.js";
 import { collectionOf } from "./collection-calls.js";
 import type { QueryValue } from "./query-string.js";
 import {
@@ -16,7 +18,7 @@ import { type Call, pathParameter, sendJson } from "./service.js";
 
 export async function searchCall(call: Call): Promise<void> {
   const request = parseWith(serviceSearchSchema, call.body, "search request");
-  const answer = await search(await collectionOf(call), request, call.signal);
+  const answer = await admitted(call, await collectionOf(call), request);
   observe(call, answer.stages, answer.degraded);
   sendJson(call.response, 200, answer);
 }
@@ -38,7 +40,7 @@ export async function searchByUrlCall(call: Call): Promise<void> {
     response.end();
     return;
   }
-  const answer = await search(source, request, call.signal);
+  const answer = await admitted(call, source, request);
   // What an overloaded or half-broken service answered must not be kept.
   if (answer.degraded) {
     response.removeHeader("ETag");
@@ -55,16 +57,60 @@ export async function compareCall(call: Call): Promise<void> {
     "compare request",
   );
   const source = await collectionOf(call);
-  const comparison = await compare(source, request, call.signal, { candidates });
+  const { encode } = call.service.stages;
+  const comparison = await encode.run(
+    () => compare(source, request, call.signal, { candidates }),
+    call.signal,
+  );
   observe(call, comparison.stages, false);
   sendJson(call.response, 200, comparison);
 }
 
 export async function explainCall(call: Call): Promise<void> {
   const { id, search: request } = parseWith(explainRequestSchema, call.body, "explain request");
-  const explained = await explainDocument(await collectionOf(call), request, id, call.signal);
+  const source = await collectionOf(call);
+  const explained = await call.service.stages.encode.run(
+    () => explainDocument(source, request, id, call.signal),
+    call.signal,
+  );
   observe(call, explained.stages, false);
   sendJson(call.response, 200, explained);
+}
+
+/**
+ * Searches when the stages that the request goes through have room. A full queue refuses, unless the
+ * caller allows a degraded answer: then the sparse leg answers at once, which waits for nothing.
+ */
+async function admitted(
+  { service, signal }: Call,
+  source: SearchableCollection,
+  request: SearchRequest,
+): Promise<SearchAnswer> {
+  const { encode, rerank } = service.stages;
+  const isSparse = request.rerank === undefined && modeOf(source.snapshot(), request) === "sparse";
+  const startedMs = performance.now();
+  const work = (): Promise<SearchAnswer> => {
+    service.metrics.stageSeconds.observe("queue", (performance.now() - startedMs) / 1000);
+    return search(source, request, signal);
+  };
+  if (isSparse) return search(source, request, signal);
+  const stage = request.rerank === undefined ? encode : rerank;
+  if (stage.isFull && request.allowDegraded) {
+    const { rerank: _, ...rest } = request;
+    return search(withoutEncoder(source, stage.name), rest, signal);
+  }
+  return stage.run(work, signal);
+}
+
+/** The collection as if its encoder had failed: a hybrid answer goes on without it, and says so. */
+function withoutEncoder(source: SearchableCollection, stage: string): SearchSource {
+  return {
+    name: source.name,
+    snapshot: () => source.snapshot(),
+    defaultFusion: () => source.defaultFusion(),
+    reranker: (model) => source.reranker(model),
+    encoder: () => Promise.reject(new OverloadedError(`the ${stage} stage has no room`, { stage })),
+  };
 }
 
 function observe({ service }: Call, stages: readonly Stage[], degraded: boolean): void {

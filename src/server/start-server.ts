@@ -2,10 +2,12 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { InputError, StorageError } from "../errors.js";
+import { Admission } from "./admission.js";
 import { ApiKeys } from "./api-keys.js";
 import type { CollectionRegistry } from "./collection-registry.js";
 import { createApp } from "./create-app.js";
 import { ServiceMetrics } from "./metrics.js";
+import { RateLimiter } from "./rate-limiter.js";
 import { type LogLevel, RequestLog } from "./request-log.js";
 import { defaultLimits, type Service, type ServiceLimits } from "./service.js";
 
@@ -60,10 +62,17 @@ export async function startServer(
     );
   }
   const log = new RequestLog(options.logLevel ?? "errors", options.writeLog);
+  const limits = { ...defaultLimits, ...options.limits };
   const service: Service = {
     registry,
     version: options.version ?? "0",
-    limits: { ...defaultLimits, ...options.limits },
+    limits,
+    stages: {
+      encode: new Admission("encode", limits.encode),
+      rerank: new Admission("rerank", limits.rerank),
+      write: new Admission("write", limits.write),
+    },
+    rates: limits.requestsPerSecond === null ? null : new RateLimiter(limits.requestsPerSecond),
     metrics: new ServiceMetrics(),
     log,
     keys:
@@ -120,10 +129,12 @@ async function listen(server: Server, host: string, port: number): Promise<void>
 async function stop(server: Server, service: Service, graceMs: number): Promise<void> {
   service.state.phase = "stopping";
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // Connections kept alive become idle one by one, as their last answers are sent.
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(cut);
+  clearInterval(idle);
   service.log.flush();
   await service.registry.close();
 }
