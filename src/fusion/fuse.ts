@@ -1,5 +1,7 @@
 import { InputError } from "../errors.js";
 import { nextBelow } from "../numeric/next-float.js";
+import { adaptiveModel } from "./adaptive-model.js";
+import { adaptiveWeight, type LegSignals, legSignals } from "./adaptive-weight.js";
 import { bordaCount } from "./borda.js";
 import { combAnz } from "./comb-anz.js";
 import { combMnz } from "./comb-mnz.js";
@@ -23,13 +25,16 @@ import { weightedSum } from "./weighted-sum.js";
  * - One leg alone gives that leg's order exactly, also where normalising rounds scores together.
  * - If a document is at least as high as another in every leg, it is so in the result.
  * - Every score is finite.
+ * - With `adaptive` the weights depend on the query's scores, and a raised score may then lower its
+ *   document.
  *
  * @throws {InputError} what {@link candidateTable} refuses; a weight for a leg that is not there, or
  *   negative or not finite, or 0 for all legs; `weighted` that leaves nothing for an unnamed leg; `theoretical` for a
  *   leg without bounds
  */
 export function fuse(legs: readonly FusionLeg[], fusion: Fusion): FusedRanking {
-  const table = candidateTable(legs, legWeights(legs, fusion));
+  const signals = adaptiveSignals(legs, fusion);
+  const table = candidateTable(legs, legWeights(legs, adapted(fusion, signals)));
   const { columns, docIds } = table;
   const normalized = columns.map((column) =>
     "normalization" in fusion ? normalize(column, normalizationOf(fusion, column.leg.name)) : null,
@@ -45,7 +50,14 @@ export function fuse(legs: readonly FusionLeg[], fusion: Fusion): FusedRanking {
     // The one contribution is the score.
     parts[0]?.set(scores);
   }
-  return new FusedRanking(rankCandidates(docIds, scores), table, normalized, parts, scores);
+  return new FusedRanking(
+    rankCandidates(docIds, scores),
+    table,
+    normalized,
+    parts,
+    scores,
+    signals,
+  );
 }
 
 /** The normalisation of one leg. */
@@ -55,6 +67,23 @@ export function normalizationOf(
 ): Normalization {
   const { normalization } = fusion;
   return typeof normalization === "string" ? normalization : (normalization[leg] ?? "bounded");
+}
+
+/** What the weights are read from; null where they are fixed, or one of the two legs has no hits. */
+function adaptiveSignals(legs: readonly FusionLeg[], fusion: Fusion): LegSignals | null {
+  if (fusion.method !== "weighted" || fusion.adaptive !== true) return null;
+  const legOf = (wanted: string): FusionLeg | undefined =>
+    legs.find(({ name, ranking }) => name === wanted && ranking.length > 0);
+  const sparse = legOf("sparse");
+  const dense = legOf("dense");
+  return sparse === undefined || dense === undefined ? null : legSignals(sparse, dense);
+}
+
+/** The fusion with this query's weights in the place of none. */
+function adapted(fusion: Fusion, signals: LegSignals | null): Fusion {
+  if (signals === null) return fusion;
+  const dense = adaptiveWeight(signals, adaptiveModel);
+  return { ...fusion, weights: { dense, sparse: 1 - dense } };
 }
 
 /** The weight of each leg under the fusion; see {@link Fusion} for legs that are not named. */

@@ -1,4 +1,5 @@
 import type { Ranking } from "../run/ranking.js";
+import type { LegSignals } from "./adaptive-weight.js";
 import type { CandidateTable } from "./fusion-leg.js";
 
 /** What one leg said about one document. */
@@ -20,6 +21,10 @@ export interface FusedPart {
 export class FusedRanking {
   /** The union of the legs' documents, best first, ties by docId descending. */
   readonly ranking: Ranking;
+  /** Weight of every leg that counted, by name. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** What adaptive weights were read from; null where the weights are fixed. */
+  readonly signals: LegSignals | null;
   readonly #table: CandidateTable;
   readonly #normalized: readonly (Float64Array | null)[];
   readonly #parts: readonly Float64Array[];
@@ -31,8 +36,11 @@ export class FusedRanking {
     normalized: readonly (Float64Array | null)[],
     parts: readonly Float64Array[],
     scores: Float64Array,
+    signals: LegSignals | null = null,
   ) {
     this.ranking = ranking;
+    this.weights = Object.fromEntries(table.columns.map(({ leg, weight }) => [leg.name, weight]));
+    this.signals = signals;
     this.#table = table;
     this.#normalized = normalized;
     this.#parts = parts;

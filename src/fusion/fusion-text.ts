@@ -10,7 +10,7 @@ import { type Fusion, fusionSchema } from "./fusion.js";
  * weighted(dense=.6,norm.sparse=max,norm.dense=none)
  * ```
  *
- * `k` is the rank constant, `norm` the normalisation of all legs, `norm.LEG` that of one leg, and
+ * `k` is the rank constant, `adaptive=true` weighs the legs anew for each query, `norm` the normalisation of all legs, `norm.LEG` that of one leg, and
  * every other name a leg with its weight. What is left out is the method's default.
  *
  * @throws {InputError} not of this form, or not a fusion
@@ -36,7 +36,11 @@ export function parseFusion(text: string): Fusion {
     seen.add(key);
     if (key === "norm") settings["normalization"] = value;
     else if (key.startsWith("norm.")) legNorms[key.slice(5)] = value;
-    else if (key === "k") settings["rankConstant"] = parseNumber(text, part, value);
+    else if (key === "adaptive") {
+      if (value !== "true" && value !== "false")
+        refuse(text, part, "adaptive=true or adaptive=false");
+      settings["adaptive"] = value === "true";
+    } else if (key === "k") settings["rankConstant"] = parseNumber(text, part, value);
     else weights[key] = parseNumber(text, part, value);
   }
   if (Object.keys(legNorms).length > 0) {
@@ -62,6 +66,9 @@ export function parseFusion(text: string): Fusion {
 export function fusionName(fusion: Fusion): string {
   const settings: string[] = [];
   if (fusion.method === "rrf") settings.push(`k=${fusion.rankConstant}`);
+  if (fusion.method === "weighted" && fusion.adaptive !== undefined) {
+    settings.push(`adaptive=${fusion.adaptive}`);
+  }
   if ("normalization" in fusion) {
     if (typeof fusion.normalization === "string") settings.push(`norm=${fusion.normalization}`);
     else {

@@ -15,6 +15,11 @@ export type Fusion =
   | {
       readonly method: "weighted";
       readonly weights?: LegWeights | undefined;
+      /**
+       * Weigh the sparse and the dense leg anew for each query, by signals of theirs, instead of by
+       * `weights`. Learned for normalization `bounded`.
+       */
+      readonly adaptive?: boolean | undefined;
       readonly normalization: LegNormalizations;
     }
   | {
@@ -37,6 +42,7 @@ export type FusionInput =
   | {
       readonly method?: "weighted" | undefined;
       readonly weights?: LegWeights | undefined;
+      readonly adaptive?: boolean | undefined;
       readonly normalization?: LegNormalizations | undefined;
     }
   | {
@@ -75,11 +81,17 @@ const legNormalizationsSchema = z
 
 /** Parses a fusion from outside. Unknown fields, and fields of another method, are refused. */
 export const fusionSchema: z.ZodType<Fusion, FusionInput> = z.discriminatedUnion("method", [
-  z.strictObject({
-    method: z.literal("weighted").default("weighted"),
-    weights: weightsSchema,
-    normalization: legNormalizationsSchema,
-  }),
+  z
+    .strictObject({
+      method: z.literal("weighted").default("weighted"),
+      weights: weightsSchema,
+      adaptive: z.boolean().optional(),
+      normalization: legNormalizationsSchema,
+    })
+    .refine(({ adaptive, weights }) => adaptive !== true || weights === undefined, {
+      path: ["weights"],
+      error: "Expected either weights or adaptive, got both",
+    }),
   z.strictObject({
     method: z.literal("rrf"),
     weights: weightsSchema,

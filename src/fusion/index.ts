@@ -1,5 +1,6 @@
 /** Fusion as a library: rankings in, one ranking out, with every hit explained. Loads no index. */
 
+export type { LegSignals } from "./adaptive-weight.js";
 export { fuse } from "./fuse.js";
 export { fuseRuns, type NamedRun } from "./fuse-runs.js";
 export { type FusedPart, FusedRanking } from "./fused-ranking.js";

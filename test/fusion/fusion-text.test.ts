@@ -16,6 +16,7 @@ describe("the text form of a fusion", () => {
     same("weighted(norm.sparse=max,norm.dense=none)", {
       normalization: { sparse: "max", dense: "none" },
     });
+    same("weighted(adaptive=true)", { adaptive: true });
     same("combmnz(norm=min-max)", { method: "combmnz", normalization: "min-max" });
   });
 
@@ -49,6 +50,9 @@ describe("the text form of a fusion", () => {
       ["rrf(k=-1)", /number >= 0/],
       ["rrf(k=1e400)", /rankConstant/],
       ["rrf(norm=max)", /normalization/],
+      ["weighted(adaptive=yes)", /adaptive=true/],
+      ["weighted(adaptive=true,dense=.5)", /either weights or adaptive/],
+      ["rrf(adaptive=true)", /adaptive/],
       ["weighted(norm=best)", /one of bounded/],
       ["weighted(norm=max,norm.dense=max)", /either/],
     ];
