@@ -4,6 +4,8 @@
 export type SearchRequest = {
   readonly query: string;
   readonly syntax?: "operators" | "plain" | undefined;
+  readonly prefix?: boolean | undefined;
+  readonly fuzzy?: boolean | undefined;
   readonly mode?: "sparse" | "dense" | "hybrid" | undefined;
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
@@ -18,6 +20,7 @@ export type SearchRequest = {
     | {
         readonly method?: "weighted" | undefined;
         readonly weights?: Readonly<Record<string, number>> | undefined;
+        readonly adaptive?: boolean | undefined;
         readonly normalization?:
           | "bounded"
           | "unit"
@@ -112,6 +115,8 @@ export type SearchRequest = {
 export type CompareRequest = {
   readonly query: string;
   readonly syntax?: "operators" | "plain" | undefined;
+  readonly prefix?: boolean | undefined;
+  readonly fuzzy?: boolean | undefined;
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
   readonly filter?: Readonly<Record<string, unknown>> | string | undefined;
@@ -125,6 +130,7 @@ export type CompareRequest = {
     | {
         readonly method?: "weighted" | undefined;
         readonly weights?: Readonly<Record<string, number>> | undefined;
+        readonly adaptive?: boolean | undefined;
         readonly normalization?:
           | "bounded"
           | "unit"
@@ -212,6 +218,8 @@ export type ExplainRequest = {
   readonly id: string;
   readonly query: string;
   readonly syntax?: "operators" | "plain" | undefined;
+  readonly prefix?: boolean | undefined;
+  readonly fuzzy?: boolean | undefined;
   readonly mode?: "sparse" | "dense" | "hybrid" | undefined;
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
@@ -226,6 +234,7 @@ export type ExplainRequest = {
     | {
         readonly method?: "weighted" | undefined;
         readonly weights?: Readonly<Record<string, number>> | undefined;
+        readonly adaptive?: boolean | undefined;
         readonly normalization?:
           | "bounded"
           | "unit"
