@@ -61,7 +61,7 @@ function buildProgram(): Command {
     ),
   )
     .requiredOption("--name <collection>", "collection to build")
-    .option("--encoder <model>", "dense encoder: a model's name or folder, or none", "braid-mini")
+    .option("--encoder <model>", "a model's name or folder, or none (default braid-mini)")
     .addOption(
       new Option("--format <format>", "format of the source")
         .choices(["auto", "beir", "jsonl", "csv", "tsv", "trec"])
@@ -69,14 +69,16 @@ function buildProgram(): Command {
     )
     .option("--append", "add to the collection instead of building it anew")
     .option("--skip-bad", "leave out documents that cannot be read, and list them")
-    .option("--analyzer <id>", "how text becomes terms", "english@1")
-    .option("--title-boost <number>", "weight of title terms", "1")
-    .option("--text-boost <number>", "weight of text terms", "1")
+    .option("--analyzer <id>", "how text becomes terms (default english@1)")
+    .option("--title-boost <number>", "weight of title terms (default 1)")
+    .option("--text-boost <number>", "weight of text terms (default 1)")
     .option("--positions", "store term positions (faster phrases, larger index)")
     .addOption(
-      new Option("--dense-index <kind>", "how vectors are searched")
-        .choices(["auto", "exact", "hnsw"])
-        .default("auto"),
+      new Option("--dense-index <kind>", "how vectors are searched (default auto)").choices([
+        "auto",
+        "exact",
+        "hnsw",
+      ]),
     );
 
   bm25Options(
@@ -263,6 +265,23 @@ function buildProgram(): Command {
         .choices(["read", "write", "admin"])
         .default("read"),
     );
+  command(
+    program,
+    "tune <collection>",
+    "learn the fusion weight from judged queries; saved only if it is better for certain",
+    async () => (await import("./commands/tune-command.js")).tuneCommand,
+  )
+    .option("--dataset <dir>", "BEIR folder with queries.jsonl and qrels/")
+    .option("--split <name>", "qrels/<split>.tsv of the dataset", "train")
+    .option("--topics <file>", "queries: BEIR jsonl, TSV or TREC topics")
+    .option("--qrels <file>", "judgements: BEIR TSV or TREC qrels")
+    .option("--measure <measure>", "what to tune for (default nDCG@10)")
+    .option("--normalizations <list>", "comma-separated normalisations to choose from")
+    .option("--depth <n>", "candidates per leg (default 1000)")
+    .option("--dry-run", "say what would be saved, save nothing")
+    .option("--reset", "forget what was saved")
+    .option("--keep-identical", "keep a document whose id equals the query's id");
+
   const models = program
     .command("models")
     .description("bring models in, list, quantise and verify them")

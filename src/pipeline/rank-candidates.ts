@@ -11,26 +11,30 @@ import type { DenseLeg, Retrieval, SparseLeg } from "./retrieval.js";
  * inner product each, and a BM25 list that holds every match leaves 0 for the rest.
  */
 export function fuseLegs(retrieval: Retrieval, fusion: Fusion = defaultFusion): FusedRanking {
+  const legs = fusionLegs(retrieval, usesBounds(fusion));
+  return fuse(legs, withoutMissingLegs(fusion, legs));
+}
+
+/** The legs as fusion takes them; `withBounds` where a normalisation reads the formula's bounds. */
+export function fusionLegs(retrieval: Retrieval, withBounds: boolean): FusionLeg[] {
   const { sparse, dense } = retrieval;
   const legs: FusionLeg[] = [];
-  if (sparse !== null) legs.push(sparseFusionLeg(retrieval, sparse, fusion));
+  if (sparse !== null) legs.push(sparseFusionLeg(retrieval, sparse, withBounds));
   if (dense !== null) legs.push(denseFusionLeg(retrieval, dense, sparse));
-  return fuse(legs, withoutMissingLegs(fusion, legs));
+  return legs;
 }
 
 function sparseFusionLeg(
   { snapshot, query, bm25 }: Retrieval,
   leg: SparseLeg,
-  fusion: Fusion,
+  withBounds: boolean,
 ): FusionLeg {
   const holdsEveryMatch = leg.total === leg.ranking.length;
   return {
     name: "sparse",
     ranking: leg.ranking,
     ...(holdsEveryMatch ? { absentScore: 0 } : {}),
-    ...(usesBounds(fusion)
-      ? { bounds: { lower: 0, upper: snapshot.sparse.upperBound(query, bm25) } }
-      : {}),
+    ...(withBounds ? { bounds: { lower: 0, upper: snapshot.sparse.upperBound(query, bm25) } } : {}),
   };
 }
 

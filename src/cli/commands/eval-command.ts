@@ -159,7 +159,20 @@ export function evaluationTable(
   );
 }
 
-function judgedFiles(options: EvalOptions): { name: string; topics: string; qrels: string } {
+/** Options that name topics and judgements. */
+export interface JudgedOptions {
+  readonly dataset?: string;
+  readonly split: string;
+  readonly topics?: string;
+  readonly qrels?: string;
+}
+
+/** Files of the options, or of the BEIR folder that they name. */
+export function judgedFiles(options: JudgedOptions): {
+  name: string;
+  topics: string;
+  qrels: string;
+} {
   const { dataset, split } = options;
   let { topics, qrels } = options;
   if (dataset !== undefined) {
