@@ -32,7 +32,7 @@ export interface DenseSearchOptions {
 
 /** Rows kept by a graph search for a depth: recall@depth is then about .99 and more (measured). */
 export function defaultEf(depth: number): number {
-  return Math.ceil(depth * 1.5) + 64;
+  return Math.ceil(depth * 1.5) + 110;
 }
 
 /**
@@ -250,7 +250,7 @@ function searchGraph(
 }
 
 /** One row kept by a graph search, in units of one int8 row of the scan (measured). */
-const graphCost = 40;
+const graphCost = 60;
 /** Under this share of allowed documents a graph search throws away most of what it finds. */
 const lowestPassRate = 0.25;
 /** Exact score of one document by the plain loop, in units of one int8 row of the scan (measured). */

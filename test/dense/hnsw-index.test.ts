@@ -64,7 +64,7 @@ function named(vectors: VectorSegment, graph: HnswGraph, deleted: Bitset | null 
 describe("HNSW graphs", { skip }, () => {
   it("find nearly what exact search finds, with exact scores, filtered or not", async () => {
     for (const similarity of ["cosine", "dot"] as const) {
-      const docs = 6000;
+      const docs = 8000;
       const vectors = segmentOf(docs, similarity, (doc) => (doc % 5 === 0 ? 2 : 1));
       const graph = await buildHnswGraph(vectors);
       const deleted = new Bitset(docs);
@@ -77,7 +77,7 @@ describe("HNSW graphs", { skip }, () => {
         }
         let found = 0;
         let wanted = 0;
-        for (let i = 0; i < 30; i++) {
+        for (let i = 0; i < 20; i++) {
           const query = unit(seededVectors(1, 1_000_000 + i));
           const options = { depth: 10, ef: 120, accept: [share === 1 ? null : accept] };
           const got = searcher.search(query, options);
