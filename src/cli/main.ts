@@ -221,6 +221,20 @@ function buildProgram(): Command {
   );
   command(
     program,
+    "explain <collection> <id> [query...]",
+    "why a document has its rank for a query, or why it is not there",
+    async () => (await import("./commands/explain-command.js")).explainCommand,
+  )
+    .addOption(modeOption())
+    .option("--depth <n>", "candidates per leg (default 1000)")
+    .option("--fusion <fusion>", 'e.g. "rrf(k=60)" or "weighted(dense=0.5,norm=max)"')
+    .option("--rerank <model>", "rerank the top with this cross-encoder, or late-interaction")
+    .option("--rerank-depth <n>", "how many of the best candidates are reranked (default 50)")
+    .option("--rerank-weight <w>", "1: the reranker decides; less: mixed with the first stage")
+    .option("--budget-ms <ms>", "stop reranking after this long with the best order so far")
+    .option("--filter <filter>", "filter of the search");
+  command(
+    program,
     "fuse <run...>",
     "fuse TREC runs, ours or not, into one",
     async () => (await import("./commands/run-commands.js")).fuseCommand,
