@@ -175,6 +175,41 @@ function buildProgram(): Command {
     .requiredOption("--out <dir>", "folder for results.jsonl, results.csv and report.html")
     .option("--check", "only check the plan");
 
+  const datasets = program
+    .command("datasets")
+    .description("fetch judged data sets and bring them into the BEIR layout")
+    .showHelpAfterError();
+  const datasetsFolder = "folder of data sets (BRAID_DATASETS, else ./datasets)";
+  command(
+    datasets,
+    "list",
+    "data sets that add knows, and those that are here",
+    async () => (await import("./commands/datasets-command.js")).listDatasetsCommand,
+  ).option("--to <dir>", datasetsFolder);
+  command(
+    datasets,
+    "add <source>",
+    "fetch beir/<name>, or make a data set from a corpus, topics and qrels",
+    async () => (await import("./commands/datasets-command.js")).addDatasetCommand,
+  )
+    .option("--to <dir>", datasetsFolder)
+    .option("--address <url>", "where the archive is, {name} for the name (BRAID_BEIR_ADDRESS)")
+    .option("--checksum <checksum>", "of the archive: md5:HEX, sha256:HEX or none")
+    .option("--corpus <source>", "documents: file, folder or address")
+    .addOption(
+      new Option("--corpus-format <format>", "format of the documents")
+        .choices(["auto", "beir", "jsonl", "csv", "tsv", "trec", "msmarco"])
+        .default("auto"),
+    )
+    .option("--topics <file>", "queries: BEIR jsonl, TSV or TREC topics, file or address")
+    .addOption(
+      new Option("--topic-field <field>", "part of a TREC topic that is the query")
+        .choices(["title", "description", "narrative"])
+        .default("title"),
+    )
+    .option("--qrels <file>", "judgements: BEIR TSV or TREC qrels, file or address")
+    .option("--split <name>", "what to call the judgements", "test");
+
   command(
     program,
     "list",

@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { type Ran, runBraid } from "./run-braid.js";
+import { type Ran, runBraid, startBraid } from "./run-braid.js";
 
 let scratch = "";
 let home = "";
@@ -164,7 +174,102 @@ describe("braid", () => {
     const bad = path.join(scratch, "only-bad.jsonl");
     writeFileSync(bad, "not json\n");
     assert.equal(braid("index", bad, "--name", "never", "--encoder", "none").status, 1);
-    assert.ok(!readdirSync(home).includes("never"));
+    assert.deepEqual(
+      readdirSync(home).filter((name) => name.includes("never")),
+      [],
+    );
+  });
+
+  it("leaves no collection when a first build is stopped or killed, and builds over the rest", async () => {
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      const building = startBraid(["index", "-", "--name", "stopped", "--encoder", "none"], home);
+      building.stdin.write(jsonl(corpus));
+      const unfinished = path.join(home, ".stopped.building", "manifest.json");
+      while (!existsSync(unfinished)) await setTimeout(10);
+      building.kill(signal);
+      assert.equal((await once(building, "exit"))[1], signal);
+      assert.equal(braid("search", "stopped", "moon").status, 1);
+      assert.doesNotMatch(braid("list").stdout, /stopped/);
+      if (signal === "SIGTERM") assert.ok(!existsSync(path.dirname(unfinished)));
+    }
+    const dataset = path.join(scratch, "dataset");
+    assert.equal(braid("index", dataset, "--name", "stopped", "--encoder", "none").status, 0);
+    assert.match(braid("list").stdout, /^stopped +3 /m);
+    assert.deepEqual(
+      readdirSync(home).filter((name) => name.includes("building")),
+      [],
+    );
+    assert.equal(braid("drop", "stopped").status, 0);
+  });
+
+  it("refuses two first builds of one collection at once", async () => {
+    const building = startBraid(["index", "-", "--name", "twice", "--encoder", "none"], home);
+    building.stdin.write(jsonl(corpus));
+    while (!existsSync(path.join(home, ".twice.building", "manifest.json"))) await setTimeout(10);
+    const ran = braid("index", path.join(scratch, "dataset"), "--name", "twice");
+    assert.equal(ran.status, 1);
+    assert.match(ran.stderr, new RegExp(`INDEX_LOCKED.*${building.pid}`));
+    building.stdin.end();
+    assert.deepEqual(await once(building, "exit"), [0, null]);
+    assert.match(braid("list").stdout, /^twice +3 /m);
+    assert.equal(braid("drop", "twice").status, 0);
+  });
+
+  it("refuses to append with other settings than the collection was built with", () => {
+    const append = (...args: string[]): Ran =>
+      braid("index", path.join(scratch, "dataset"), "--name", "small", "--append", ...args);
+    for (const [option, value, built] of [
+      ["--analyzer", "german@1", "english@1"],
+      ["--k1", "0.9", "1.2"],
+      ["--title-boost", "2", "1"],
+      ["--encoder", "braid-mini", "none"],
+      ["--dense-index", "hnsw", "auto"],
+    ] as const) {
+      const { status, stderr } = append(option, value);
+      assert.equal(status, 1);
+      assert.match(stderr, new RegExp(`INPUT_INVALID.*${option} ${value}.*${built}`));
+    }
+    const same = append("--analyzer", "english@1", "--k1", "1.2", "--encoder", "none");
+    assert.equal(same.status, 0, same.stderr);
+  });
+
+  it("prints one JSON document or JSON lines with --json, also where a file is written", () => {
+    const out = path.join(scratch, "exported.jsonl");
+    const written = braid("export", "small", "--out", out, "--json");
+    assert.deepEqual(JSON.parse(written.stdout), { out, documents: 3 });
+    const run = path.join(scratch, "json.trec");
+    writeFileSync(run, "q1 Q0 tides 1 2.5 a\nq1 Q0 moon 2 1.5 a\n");
+    const fused = braid("fuse", run, "--json").stdout.trim().split("\n");
+    assert.deepEqual(
+      fused.map((line) => JSON.parse(line)),
+      [
+        {
+          queryId: "q1",
+          hits: [
+            { docId: "tides", score: 1 / 61 },
+            { docId: "moon", score: 1 / 62 },
+          ],
+        },
+      ],
+    );
+  });
+
+  it("says which file cannot be written, and leaves no half one", () => {
+    const folder = path.join(scratch, "not-there");
+    for (const args of [
+      ["export", "small", "--out", path.join(folder, "x.jsonl")],
+      ["export", "small", "--out", scratch],
+    ]) {
+      const { status, stderr } = braid(...args);
+      assert.equal(status, 1);
+      assert.match(stderr, /STORAGE_FAILED.*cannot write/);
+    }
+    assert.deepEqual(
+      readdirSync(path.dirname(scratch)).filter((name) =>
+        name.startsWith(`${path.basename(scratch)}.`),
+      ),
+      [],
+    );
   });
 
   it("says in one line what was expected, what came and where", () => {

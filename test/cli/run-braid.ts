@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const entry = fileURLToPath(new URL("braid-entry.ts", import.meta.url));
@@ -24,4 +24,11 @@ export function runBraid(
     },
   );
   return { status, stdout, stderr };
+}
+
+/** Starts the command line and leaves it running, to be fed, waited for or killed. */
+export function startBraid(args: readonly string[], home: string): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ["--import", "tsx", entry, ...args], {
+    env: { ...process.env, BRAID_HOME: home },
+  });
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { rename } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import type { CollectionStats } from "../../collection/collection.js";
 import {
   collectionDirectory,
@@ -9,6 +9,8 @@ import {
 } from "../../collection/collection-home.js";
 import { openCollection } from "../../collection/open-collection.js";
 import type { Document } from "../../corpus/document.js";
+import { SearchError } from "../../errors.js";
+import { storageError } from "../../store/file-system.js";
 import { homeDirectory } from "../options.js";
 import {
   type CommonOptions,
@@ -185,13 +187,21 @@ export async function exportCommand(options: ExportOptions, name: string): Promi
       await writeLines(process.stdout, documents);
       return;
     }
-    const unfinished = `${options.out}.${process.pid}.tmp`;
-    const file = createWriteStream(unfinished);
-    const count = await writeLines(file, documents);
-    file.end();
-    await once(file, "close");
-    await rename(unfinished, options.out);
-    say(options, `${formatCount(count)} documents written to ${options.out}`);
+    const { out } = options;
+    const unfinished = `${out}.${process.pid}.tmp`;
+    let count: number;
+    try {
+      const file = createWriteStream(unfinished);
+      count = await writeLines(file, documents);
+      file.end();
+      await once(file, "close");
+      await rename(unfinished, out);
+    } catch (error) {
+      await rm(unfinished, { force: true }).catch(() => {});
+      throw error instanceof SearchError ? error : storageError("write", out, error);
+    }
+    say(options, `${formatCount(count)} documents written to ${out}`);
+    if (options.json === true) printJson({ out, documents: count });
   });
 }
 

@@ -1,12 +1,15 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
+import type { BulkBuildResult } from "../../collection/bulk-build.js";
 import { collectionDirectory } from "../../collection/collection-home.js";
 import { manifestFileName } from "../../collection/collection-manifest.js";
 import type { CollectionSettingsInput } from "../../collection/collection-settings.js";
-import { type CorpusFormat, openCorpus } from "../../corpus/open-corpus.js";
+import { FirstBuild } from "../../collection/first-build.js";
+import { type CorpusFormat, type CorpusReader, openCorpus } from "../../corpus/open-corpus.js";
 import type { EncoderIdentity } from "../../dense/encoder.js";
+import { InputError } from "../../errors.js";
 import { ModelPool } from "../../pipeline/model-pool.js";
-import { SearchableCollection } from "../../pipeline/searchable-collection.js";
+import { bundledEncoder, SearchableCollection } from "../../pipeline/searchable-collection.js";
 import { homeDirectory, numberOption } from "../options.js";
 import { type CommonOptions, formatBytes, formatCount, printJson, say } from "../output.js";
 import { formatSeconds, ProgressLine } from "../progress.js";
@@ -14,17 +17,27 @@ import { sayRecovery } from "../session.js";
 
 interface IndexOptions extends CommonOptions {
   readonly name: string;
-  readonly encoder: string;
+  readonly encoder?: string;
   readonly format: CorpusFormat;
   readonly append?: boolean;
   readonly skipBad?: boolean;
-  readonly analyzer: string;
+  readonly analyzer?: string;
   readonly k1?: string;
   readonly b?: string;
-  readonly titleBoost: string;
-  readonly textBoost: string;
+  readonly titleBoost?: string;
+  readonly textBoost?: string;
   readonly positions?: boolean;
-  readonly denseIndex: "auto" | "exact" | "hnsw";
+  readonly denseIndex?: "auto" | "exact" | "hnsw";
+}
+
+type Settings = Omit<CollectionSettingsInput, "encoder">;
+
+/** What a build did, and what there is now. */
+interface Built {
+  readonly result: BulkBuildResult;
+  readonly docCount: number;
+  readonly bytes: number;
+  readonly encoder: EncoderIdentity | null;
 }
 
 /** `braid index <source>`: builds a collection, replaces it with a new build, or adds to it. */
@@ -40,25 +53,175 @@ export async function indexCommand(options: IndexOptions, source: string): Promi
   });
   // A build that is stopped, or done again with other settings, finds its vectors there.
   const models = new ModelPool({ embeddingsDir: path.join(home, ".embeddings") });
-  const exists = existsSync(path.join(directory, manifestFileName));
-  const encoder = options.encoder === "none" ? null : options.encoder;
-  const collection = exists
-    ? await SearchableCollection.open(directory, {
-        mode: "write",
-        models,
-        ...(options.append === true || encoder === null ? {} : { encoder }),
-      })
-    : await SearchableCollection.create(directory, { models, encoder, settings });
-  const progress = new ProgressLine(options);
-  const replaces = exists && options.append !== true;
+  let built: Built;
   try {
-    sayRecovery(options, collection);
-    const before = collection.collection.snapshot().docCount;
-    const result = await collection.collection.bulkBuild(corpus, {
-      mode: replaces || !exists ? "replace" : "append",
-      ...(replaces
-        ? { settings: { ...settings, encoder: await identityOf(models, encoder) } }
-        : {}),
+    if (!existsSync(path.join(directory, manifestFileName))) {
+      built = await buildFirst(options, directory, corpus, settings, models);
+    } else if (options.append === true) {
+      built = await append(options, directory, corpus, settings, models);
+    } else {
+      built = await replace(options, directory, corpus, settings, models);
+    }
+  } finally {
+    await models.close();
+  }
+  const { skippedCount, skipped } = corpus.report;
+  for (const { where, reason } of skipped) say(options, `skipped ${where}: ${reason}`);
+  if (skippedCount > skipped.length) {
+    say(options, `… and ${formatCount(skippedCount - skipped.length)} more`);
+  }
+  const { result, docCount, bytes, encoder } = built;
+  const seconds = (performance.now() - startedMs) / 1000;
+  say(
+    options,
+    `${options.name}: ${formatCount(result.added)} documents added` +
+      (result.replaced > 0 ? `, ${formatCount(result.replaced)} replaced by a later one` : "") +
+      (skippedCount > 0 ? `, ${formatCount(skippedCount)} skipped` : "") +
+      `; ${formatCount(docCount)} in all, ${formatBytes(bytes)}, ` +
+      `${formatSeconds(seconds)} (${encoder?.name ?? "no encoder"})`,
+  );
+  if (options.json === true) {
+    printJson({
+      collection: options.name,
+      ...result,
+      skipped: skippedCount,
+      docCount,
+      bytes,
+      encoder,
+      seconds,
+    });
+  }
+}
+
+/** A first build that fails, is stopped or is killed leaves no collection. */
+async function buildFirst(
+  options: IndexOptions,
+  directory: string,
+  corpus: CorpusReader,
+  settings: Settings,
+  models: ModelPool,
+): Promise<Built> {
+  const first = FirstBuild.begin(directory);
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const stop = (signal: NodeJS.Signals): void => {
+    for (const name of signals) process.off(name, stop);
+    try {
+      first.discard();
+    } catch {
+      // The next build removes it.
+    }
+    process.kill(process.pid, signal);
+  };
+  for (const name of signals) process.on(name, stop);
+  try {
+    const encoder = encoderOf(options);
+    const collection = await SearchableCollection.create(first.directory, {
+      models,
+      encoder,
+      settings,
+    });
+    const built = await fill(options, collection, corpus, { mode: "replace" });
+    first.finish();
+    return built;
+  } catch (error) {
+    first.discard();
+    throw error;
+  } finally {
+    for (const name of signals) process.off(name, stop);
+  }
+}
+
+async function append(
+  options: IndexOptions,
+  directory: string,
+  corpus: CorpusReader,
+  settings: Settings,
+  models: ModelPool,
+): Promise<Built> {
+  const encoder = options.encoder === undefined ? null : encoderOf(options);
+  const collection = await SearchableCollection.open(directory, {
+    mode: "write",
+    models,
+    ...(encoder === null ? {} : { encoder }),
+  });
+  try {
+    refuseOtherSettings(options, settings, collection);
+  } catch (error) {
+    await collection.close();
+    throw error;
+  }
+  return fill(options, collection, corpus, { mode: "append" });
+}
+
+/** What the line names must be what the collection was built with: nothing is ignored. */
+function refuseOtherSettings(
+  options: IndexOptions,
+  { analyzer, positions, boosts, bm25, denseIndex }: Settings,
+  { collection }: SearchableCollection,
+): void {
+  const { settings, encoderIdentity } = collection;
+  const asked: readonly (readonly [string, unknown, unknown])[] = [
+    ["--analyzer", analyzer, settings.analyzer],
+    ["--k1", bm25?.k1, settings.bm25.k1],
+    ["--b", bm25?.b, settings.bm25.b],
+    ["--title-boost", boosts?.title, settings.boosts.title],
+    ["--text-boost", boosts?.text, settings.boosts.text],
+    ["--positions", positions, settings.positions],
+    ["--dense-index", denseIndex, settings.denseIndex],
+    [
+      "--encoder",
+      options.encoder === undefined ? undefined : options.encoder !== "none",
+      encoderIdentity !== null,
+    ],
+  ];
+  for (const [option, wanted, has] of asked) {
+    if (wanted === undefined || wanted === has) continue;
+    const isEncoder = option === "--encoder";
+    const built = isEncoder ? (encoderIdentity?.name ?? "none") : String(has);
+    throw new InputError(
+      `${option} ${isEncoder ? options.encoder : String(wanted)} is not what ${options.name} was ` +
+        `built with (${built}): leave it out, or build the collection anew without --append`,
+      { option, expected: built },
+    );
+  }
+}
+
+async function replace(
+  options: IndexOptions,
+  directory: string,
+  corpus: CorpusReader,
+  settings: Settings,
+  models: ModelPool,
+): Promise<Built> {
+  const encoder = encoderOf(options);
+  const identity = encoder === null ? null : (await models.lazyEncoder(encoder)).identity;
+  const collection = await SearchableCollection.open(directory, {
+    mode: "write",
+    models,
+    ...(encoder === null ? {} : { encoder }),
+  });
+  const before = collection.collection.snapshot().docCount;
+  const built = await fill(options, collection, corpus, {
+    mode: "replace",
+    settings: { ...settings, encoder: identity },
+  });
+  say(options, `replaced ${formatCount(before)} documents of the earlier build`);
+  return built;
+}
+
+/** Indexes the corpus and closes the collection, whatever happens. */
+async function fill(
+  options: IndexOptions,
+  searchable: SearchableCollection,
+  corpus: CorpusReader,
+  how: { readonly mode: "replace" | "append"; readonly settings?: CollectionSettingsInput },
+): Promise<Built> {
+  const { collection } = searchable;
+  const progress = new ProgressLine(options);
+  try {
+    sayRecovery(options, searchable);
+    const result = await collection.bulkBuild(corpus, {
+      ...how,
       onProgress: ({ documents }) => {
         const { bytesRead, totalBytes } = corpus.report;
         progress.update(
@@ -68,71 +231,28 @@ export async function indexCommand(options: IndexOptions, source: string): Promi
         );
       },
     });
-    progress.finish();
-    const { skippedCount, skipped } = corpus.report;
-    for (const { where, reason } of skipped) say(options, `skipped ${where}: ${reason}`);
-    if (skippedCount > skipped.length) {
-      say(options, `… and ${formatCount(skippedCount - skipped.length)} more`);
-    }
-    const stats = collection.collection.stats();
-    const seconds = (performance.now() - startedMs) / 1000;
-    if (replaces) say(options, `replaced ${formatCount(before)} documents of the earlier build`);
-    say(
-      options,
-      `${options.name}: ${formatCount(result.added)} documents added` +
-        (result.replaced > 0 ? `, ${formatCount(result.replaced)} replaced by a later one` : "") +
-        (skippedCount > 0 ? `, ${formatCount(skippedCount)} skipped` : "") +
-        `; ${formatCount(stats.docCount)} in all, ${formatBytes(stats.totalBytes)}, ` +
-        `${formatSeconds(seconds)} (${collection.collection.encoderIdentity?.name ?? "no encoder"})`,
-    );
-    if (options.json === true) {
-      printJson({
-        collection: options.name,
-        ...result,
-        skipped: skippedCount,
-        docCount: stats.docCount,
-        bytes: stats.totalBytes,
-        encoder: collection.collection.encoderIdentity,
-        seconds,
-      });
-    }
-  } catch (error) {
-    progress.finish();
-    // A first build that fails leaves nothing behind.
-    if (!exists) await removeEmpty(collection, directory);
-    throw error;
+    const { docCount, totalBytes } = collection.stats();
+    return { result, docCount, bytes: totalBytes, encoder: collection.encoderIdentity };
   } finally {
-    await collection.close();
-    await models.close();
+    progress.finish();
+    await searchable.close();
   }
 }
 
-async function identityOf(
-  models: ModelPool,
-  encoder: string | null,
-): Promise<EncoderIdentity | null> {
-  return encoder === null ? null : (await models.lazyEncoder(encoder)).identity;
+function encoderOf({ encoder = bundledEncoder }: IndexOptions): string | null {
+  return encoder === "none" ? null : encoder;
 }
 
-async function removeEmpty(collection: SearchableCollection, directory: string): Promise<void> {
-  const isEmpty = collection.collection.snapshot().docCount === 0;
-  await collection.close();
-  if (!isEmpty) return;
-  const { dropCollection } = await import("../../collection/collection-home.js");
-  dropCollection(directory);
-}
-
-function settingsOf(options: IndexOptions): Omit<CollectionSettingsInput, "encoder"> {
-  const k1 = numberOption("--k1", options.k1);
-  const b = numberOption("--b", options.b);
+/** The settings that the line names; the others have defaults. */
+function settingsOf(options: IndexOptions): Settings {
   return {
     analyzer: options.analyzer,
-    positions: options.positions ?? false,
+    positions: options.positions,
     boosts: {
       title: numberOption("--title-boost", options.titleBoost),
       text: numberOption("--text-boost", options.textBoost),
     },
-    bm25: { ...(k1 === undefined ? {} : { k1 }), ...(b === undefined ? {} : { b }) },
+    bm25: { k1: numberOption("--k1", options.k1), b: numberOption("--b", options.b) },
     denseIndex: options.denseIndex,
   };
 }

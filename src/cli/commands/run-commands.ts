@@ -39,7 +39,8 @@ export async function fuseCommand(options: FuseOptions, ...files: string[]): Pro
   const tag = options.tag ?? fusionName(fusion).replace(/\s+/g, "");
   if (options.out === undefined) {
     for (const [queryId, ranking] of cut) {
-      process.stdout.write(formatTrecRanking(queryId, ranking, tag));
+      if (options.json === true) printJson({ queryId, hits: ranking });
+      else process.stdout.write(formatTrecRanking(queryId, ranking, tag));
     }
     return;
   }
