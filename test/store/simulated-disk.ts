@@ -43,7 +43,6 @@ export class SimulatedDisk implements FileSystem {
   readonly #directories = new Set<string>();
   readonly #open = new Map<number, { inode: Inode; file: string }>();
   #nextDescriptor = 3;
-  #clock = 0;
   readonly #random: () => number;
 
   constructor(random: () => number = Math.random) {
@@ -269,7 +268,6 @@ export class SimulatedDisk implements FileSystem {
   #change(): void {
     this.#alive();
     this.changeCount++;
-    this.#clock++;
     if (--this.changesUntilPowerLoss > 0) return;
     this.#lost = true;
     throw new PowerLost();
