@@ -328,7 +328,26 @@ export type ExplainRequest = {
 /** Settings of a new collection. */
 export type CreateRequest = {
   readonly encoder?: string | null | undefined;
-  readonly analyzer?: string | undefined;
+  readonly analyzer?:
+    | "danish@1"
+    | "dutch@1"
+    | "english-code@1"
+    | "english@1"
+    | "finnish@1"
+    | "french@1"
+    | "german@1"
+    | "hungarian@1"
+    | "italian@1"
+    | "norwegian@1"
+    | "portuguese@1"
+    | "romanian@1"
+    | "russian@1"
+    | "spanish@1"
+    | "standard@1"
+    | "swedish@1"
+    | "turkish@1"
+    | "whitespace@1"
+    | undefined;
   readonly positions?: boolean | undefined;
   readonly boosts?:
     | {
@@ -348,12 +367,19 @@ export type CreateRequest = {
 };
 
 /** A document as it is sent. */
-export type DocumentInput = {
-  readonly _id?: string | number | undefined;
-  readonly title?: string | null | undefined;
-  readonly text?: string | null | undefined;
-  readonly [field: string]: unknown;
-};
+export type DocumentInput =
+  | {
+      readonly _id: string | number;
+      readonly title?: string | null | undefined;
+      readonly text: string | null;
+      readonly [field: string]: unknown;
+    }
+  | {
+      readonly _id: string | number;
+      readonly title: string | null;
+      readonly text?: string | null | undefined;
+      readonly [field: string]: unknown;
+    };
 
 /** Hits, best first. */
 export type SearchAnswer = {

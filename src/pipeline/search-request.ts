@@ -93,7 +93,7 @@ export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictOb
   query: z
     .string()
     .max(requestLimits.queryChars)
-    .refine((text) => text.trim() !== "", "must hold at least one character that is not a space"),
+    .regex(/\S/, "must hold at least one character that is not a space"),
   syntax: z.enum(["operators", "plain"]).default("operators"),
   prefix: z.boolean().default(false),
   fuzzy: z.boolean().default(false),

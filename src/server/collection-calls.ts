@@ -46,7 +46,11 @@ export async function listCollectionsCall(call: Call): Promise<void> {
 export async function createCollectionCall(call: Call): Promise<void> {
   const { registry } = call.service;
   const name = pathParameter(call, "collection");
-  const { encoder, settings } = parseWith(createRequestSchema, call.body ?? {}, "collection");
+  const { encoder, settings } = parseWith(
+    createRequestSchema,
+    call.body === undefined ? {} : call.body,
+    "collection",
+  );
   try {
     const created = await registry.create(name, {
       ...(encoder === undefined ? {} : { encoder }),

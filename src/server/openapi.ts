@@ -2,11 +2,12 @@ import { z } from "zod";
 import { problemSchema } from "./answer-schemas.js";
 import type { Answer, Operation, QueryParameter } from "./operation.js";
 import { operations } from "./operations.js";
+import { docIdPattern } from "./request-schemas.js";
 
 type JsonObject = Record<string, unknown>;
 
 /** Problems that every call may answer with. */
-const commonProblems = [400, 401, 403, 429, 500, 503, 504];
+const commonProblems = [400, 401, 403, 429, 431, 500, 503, 504];
 const problemTitles: Readonly<Record<number, string>> = {
   400: "the request is not what it should be",
   401: "a key is needed",
@@ -17,6 +18,7 @@ const problemTitles: Readonly<Record<number, string>> = {
   415: "the media type is none of those that are understood",
   423: "another process writes this collection",
   429: "too many requests",
+  431: "the URL or the headers are too long",
   500: "the service failed",
   503: "overloaded, starting or stopping; try again",
   504: "not done within the deadline",
@@ -61,7 +63,7 @@ function pathParameters(path: string): JsonObject[] {
             pattern: "^[a-z0-9](?:[a-z0-9_-]|\\.(?=[a-z0-9_-])){0,63}$",
             description: "name of the collection",
           }
-        : { type: "string", minLength: 1, maxLength: 512 },
+        : { type: "string", minLength: 1, maxLength: 128, pattern: docIdPattern },
   }));
 }
 

@@ -31,7 +31,14 @@ export const jsonLinesTypes: readonly string[] = [
 ];
 
 const searchParameters: Readonly<Record<string, QueryParameter>> = {
-  q: { kind: "text", required: true, description: "the query", schema: { maxLength: 20_000 } },
+  q: {
+    kind: "text",
+    required: true,
+    description: "the query",
+    schema: { pattern: "\\S", maxLength: 4000 },
+  },
+  prefix: { kind: "boolean", description: "take the last word as the beginning of one" },
+  fuzzy: { kind: "boolean", description: "also find words that are spelt a little differently" },
   mode: { kind: "text", description: "which legs answer", schema: { enum: searchModes } },
   syntax: {
     kind: "text",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { analyzerIds } from "../analysis/analyzers.js";
 import type { CollectionSettingsInput } from "../collection/collection-settings.js";
 import { type SearchRequest, searchRequestSchema } from "../pipeline/search-request.js";
 
@@ -17,7 +18,7 @@ const modelName = z.string().regex(modelNamePattern, "must be the name of a mode
 
 const createBodySchema = z.strictObject({
   encoder: modelName.nullable().optional(),
-  analyzer: z.string().min(1).max(64).optional(),
+  analyzer: z.enum(analyzerIds()).optional(),
   positions: z.boolean().optional(),
   boosts: z.strictObject({ title: boost.optional(), text: boost.optional() }).optional(),
   bm25: z
@@ -35,6 +36,9 @@ export const createRequestSchema: z.ZodType<CreateRequest, unknown> = createBody
   ({ encoder, ...settings }) => ({ encoder, settings }),
 );
 
+/** Document ids, without control characters; see `parseDocId`. */
+export const docIdPattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$";
+
 /** A document that `explain` is asked about, beside the search it is asked for. */
 export interface ExplainRequest {
   readonly id: string;
@@ -45,7 +49,7 @@ export interface ExplainRequest {
 const searchShape = (searchRequestSchema as unknown as z.ZodObject).shape;
 
 export const explainRequestSchema: z.ZodType<ExplainRequest, unknown> = z
-  .strictObject({ id: z.string().min(1).max(512), ...searchShape })
+  .strictObject({ id: z.string().min(1).max(512).regex(new RegExp(docIdPattern)), ...searchShape })
   .transform(({ id, ...search }) => ({ id, search: search as unknown as SearchRequest }));
 
 /** A comparison: a search in all modes at once, so without a mode, and before reranking. */
@@ -74,9 +78,11 @@ export const serviceSearchSchema: z.ZodType<SearchRequest, unknown> = searchRequ
   { message: "must be the name of a model, not a folder", path: ["rerank", "model"] },
 );
 
+const docId = z.union([z.string().min(1).max(128).regex(new RegExp(docIdPattern)), z.int()]);
+const text = z.string().nullable();
+
 /** Documents are checked one by one by `parseDocument`; this says what one looks like. */
-export const documentSchema: z.ZodType = z.looseObject({
-  _id: z.union([z.string().min(1).max(512), z.int()]).optional(),
-  title: z.string().nullable().optional(),
-  text: z.string().nullable().optional(),
-});
+export const documentSchema: z.ZodType = z.union([
+  z.looseObject({ _id: docId, title: text.optional(), text }),
+  z.looseObject({ _id: docId, title: text, text: text.optional() }),
+]);

@@ -1,12 +1,14 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { InputError, StorageError } from "../errors.js";
 import { Admission } from "./admission.js";
 import { ApiKeys } from "./api-keys.js";
 import type { CollectionRegistry } from "./collection-registry.js";
 import { createApp } from "./create-app.js";
 import { ServiceMetrics } from "./metrics.js";
+import { problemOf } from "./problem.js";
 import { RateLimiter } from "./rate-limiter.js";
 import { type LogLevel, RequestLog } from "./request-log.js";
 import { defaultLimits, type Service, type ServiceLimits } from "./service.js";
@@ -86,7 +88,8 @@ export async function startServer(
         : null,
     state: { phase: "starting" },
   };
-  const server = createServer(createApp(service));
+  const server = createServer({ maxHeaderSize: 32 << 10 }, createApp(service));
+  server.on("clientError", refuseBadRequest);
   // Streams of documents may take as long as they like; each read has its own limit.
   server.requestTimeout = 0;
   server.headersTimeout = 30_000;
@@ -106,6 +109,32 @@ export async function startServer(
       return stopping;
     },
   };
+}
+
+/** Answers what is not even a request: Node's own answers have no content. */
+function refuseBadRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? 431
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? 408
+        : 400;
+  const detail =
+    status === 431
+      ? "the URL and the headers are too long: send the search as a body"
+      : status === 408
+        ? "the head of the request did not come in time"
+        : "this is not a request in HTTP/1.1";
+  const problem = problemOf(new InputError(detail, { httpStatus: status }));
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${status} ${problem.title}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
