@@ -35,10 +35,12 @@ function hashOf(bytes: Uint8Array, from: number, to: number): number {
 export class TermDictionaryWriter {
   readonly #bytes = new ByteWriter(256);
   readonly #offsets = new GrowableUint32(64);
+  count = 0;
 
   add(term: string | Uint8Array, postingsOffset: number): void {
     this.#offsets.push(this.#bytes.length);
     this.#offsets.push(postingsOffset);
+    this.count++;
     if (typeof term !== "string") this.#bytes.append(term);
     else if (!this.#addAscii(term)) this.#bytes.append(termBytes(term));
   }
@@ -55,10 +57,6 @@ export class TermDictionaryWriter {
     }
     bytes.length = length + term.length;
     return true;
-  }
-
-  get count(): number {
-    return this.#offsets.length / 2;
   }
 
   write(sink: SectionSink, postingsEnd: number): void {
