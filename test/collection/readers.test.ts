@@ -48,10 +48,10 @@ describe("readers beside a writer", () => {
         assert.ok(found >= 0, `none of the states from ${at} on`);
         at = found;
         seen++;
-        if (seen % 10 === 0) assert.deepEqual((await reader.verify()).problems, []);
+        if (seen % 8 === 0) assert.deepEqual((await reader.verify()).problems, []);
       }
     })();
-    for (let number = 0; number < 150; number++) {
+    for (let number = 0; number < 80; number++) {
       const change = scriptedChange(3, number);
       applyToModel(model, change);
       // A reader may see a change some moments before it is acknowledged.
@@ -62,7 +62,7 @@ describe("readers beside a writer", () => {
     isWriting = false;
     await reading;
     assert.equal(contentOf(reader.exportDocuments()), contentOf(model.values()));
-    assert.ok(seen > 10, `only ${seen} states were seen`);
+    assert.ok(seen > 5, `only ${seen} states were seen`);
     await reader.close();
     await writer.close();
   });
