@@ -103,11 +103,11 @@ export function selectFields(
   fields: readonly string[] | undefined,
 ): SearchHit["document"] {
   if (fields === undefined) return document;
-  const selected: Record<string, Document[string]> = { _id: document._id };
-  for (const field of fields) {
-    if (Object.hasOwn(document, field)) selected[field] = document[field] ?? null;
-  }
-  return selected;
+  // Names come from outside: __proto__ must be a field like any other.
+  const selected = fields
+    .filter((field) => Object.hasOwn(document, field))
+    .map((field) => [field, document[field] ?? null] as const);
+  return { _id: document._id, ...Object.fromEntries(selected) };
 }
 
 /** All documents that the query can reach under the filter: what totals and facets count. */
@@ -135,7 +135,7 @@ function countFacets(
   fields: readonly string[],
   sets: readonly Bitset[],
 ): Record<string, Record<string, number>> {
-  const facets: Record<string, Record<string, number>> = {};
+  const facets: [string, Record<string, number>][] = [];
   for (const field of fields) {
     const counts = new Map<string, number>();
     for (const [segmentOrd, { columns }] of snapshot.segments.entries()) {
@@ -145,9 +145,9 @@ function countFacets(
         counts.set(value, (counts.get(value) ?? 0) + count);
       }
     }
-    facets[field] = Object.fromEntries(topFacets(counts, facetValueLimit));
+    facets.push([field, Object.fromEntries(topFacets(counts, facetValueLimit))]);
   }
-  return facets;
+  return Object.fromEntries(facets);
 }
 
 function countAll(sets: readonly Bitset[] | null): number | null {

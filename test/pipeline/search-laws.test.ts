@@ -113,6 +113,21 @@ describe("laws of a result", () => {
     );
   });
 
+  it("fields and facets named like what every object has are like any other", async () => {
+    const names = ["__proto__", "constructor", "toString"];
+    const fields = JSON.parse('{"__proto__":"a","constructor":"b","toString":"c"}');
+    const source = await tinySource([tinyDocument("__proto__", "ash", fields)]);
+    try {
+      const answer = await source.search({ query: "ash", fields: names });
+      const written = JSON.parse(JSON.stringify(answer.hits[0]?.document));
+      assert.deepEqual(Object.entries(written), [["_id", "__proto__"], ...Object.entries(fields)]);
+      const compared = await source.search({ query: "ash", facets: names.slice(1) });
+      assert.deepEqual(compared.facets, { constructor: { b: 1 }, toString: { c: 1 } });
+    } finally {
+      await source.close();
+    }
+  });
+
   it("a filter binds every leg, and totals and facets are those of the filtered set", async () => {
     await fc.assert(
       fc.asyncProperty(corpus, query, mode, async (documents, text, asked) => {
