@@ -120,6 +120,7 @@ function buildProgram(): Command {
     .option("--topics <file>", "queries: BEIR jsonl, TSV or TREC topics")
     .option("--qrels <file>", "judgements: BEIR TSV or TREC qrels")
     .option("--systems <list>", "comma-separated: sparse,dense,hybrid")
+    .option("--slot <slot>", "use the vectors of this slot (braid encoders list), active or not")
     .option("--measures <list>", "comma-separated ir-measures names")
     .option("--fusion <fusion>", "fusion of the hybrid system")
     .option("--rerank <model>", "rerank the top with this cross-encoder, or late-interaction")
@@ -174,6 +175,16 @@ function buildProgram(): Command {
   )
     .requiredOption("--out <dir>", "folder for results.jsonl, results.csv and report.html")
     .option("--check", "only check the plan");
+
+  command(
+    program,
+    "reproduce [name]",
+    "list published figures, or run one here and say whether it is reached",
+    async () => (await import("./commands/reproduce-command.js")).reproduceCommand,
+  )
+    .option("--dataset <dir>", "BEIR folder to use instead of the fetched one")
+    .option("--datasets <dir>", "folder of data sets (BRAID_DATASETS, else ./datasets)")
+    .option("--model <model>", "name or folder of a model to use instead of the fetched one");
 
   const datasets = program
     .command("datasets")
@@ -398,6 +409,34 @@ function buildProgram(): Command {
     "check files, probe texts and reference vectors",
     async () => (await import("./commands/models-command.js")).verifyCommand,
   ).option("--against <model>", "the same model in fp32, to state the loss of quantisation");
+  const encoders = program
+    .command("encoders")
+    .description("a second encoder's vectors beside the first: build, switch, drop")
+    .showHelpAfterError();
+  command(
+    encoders,
+    "list <collection>",
+    "slots of vectors, their encoders, and which one searches use",
+    async () => (await import("./commands/encoders-command.js")).listEncoders,
+  );
+  command(
+    encoders,
+    "build <collection> <model>",
+    "make vectors of all documents with another encoder, while searches go on",
+    async () => (await import("./commands/encoders-command.js")).buildEncoder,
+  ).option("--slot <name>", "what to call the slot (default: the model's name)");
+  command(
+    encoders,
+    "switch <collection> <slot>",
+    "let searches use the vectors of another slot",
+    async () => (await import("./commands/encoders-command.js")).switchEncoder,
+  );
+  command(
+    encoders,
+    "drop <collection> <slot>",
+    "remove the vectors of a slot that searches do not use",
+    async () => (await import("./commands/encoders-command.js")).dropEncoder,
+  );
   command(
     program,
     "sample",
