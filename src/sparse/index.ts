@@ -3,6 +3,7 @@ export { type Bm25Parameters, type Bm25Variant, bm25Parameters } from "./bm25.js
 export type { StoredText } from "./match-conditions.js";
 export { type MergeInput, mergeSparseSegments } from "./merge-segments.js";
 export { type ParseQueryOptions, parseSparseQuery } from "./parse-query.js";
+export type { LengthNorms } from "./scoring-plan.js";
 export { SparseSegmentBuilder } from "./segment-builder.js";
 export { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
 export type { SparseEngine } from "./sparse-engine.js";

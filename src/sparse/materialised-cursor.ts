@@ -1,5 +1,5 @@
 import type { WindowCursor } from "./postings-cursor.js";
-import type { ScoringTerm } from "./scoring-plan.js";
+import { type ScoringTerm, termScore } from "./scoring-plan.js";
 import type { SearchMemory } from "./search-memory.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
@@ -21,12 +21,12 @@ export class MaterialisedCursor implements WindowCursor {
   #at = 0;
 
   constructor(segment: SparseSegment, scoring: ScoringTerm, boosts: SparseSettings["boosts"]) {
-    const { field, weight, factor } = scoring;
+    const { field } = scoring;
     const { docs, tfs, count } = scoringMatches(segment, scoring, boosts);
     const scores = new Float64Array(count);
     const blockMaxima = new Float64Array(Math.ceil(count / blockSize));
     for (let i = 0; i < count; i++) {
-      const score = weight * factor.factor(tfs[i]!, fieldLength(segment, docs[i]!, field, boosts));
+      const score = termScore(scoring, tfs[i]!, fieldLength(segment, docs[i]!, field, boosts));
       scores[i] = score;
       const block = Math.floor(i / blockSize);
       if (score > blockMaxima[block]!) blockMaxima[block] = score;

@@ -1,6 +1,8 @@
+import { InputError } from "../errors.js";
 import { compareDocIds } from "../run/ranking.js";
 import { type Bm25Parameters, inverseDocumentFrequency, TermFrequencyFactor } from "./bm25.js";
 import { expandTerms, type TermVariant } from "./expand-terms.js";
+import { LuceneTermScorer } from "./lucene-norms.js";
 import type { LiveStatistics, SparseSnapshotPart } from "./snapshot.js";
 import type { PhraseClause, QueryField, SparseClause, SparseQuery } from "./sparse-query.js";
 import type { SparseSettings } from "./sparse-settings.js";
@@ -17,6 +19,18 @@ export interface ScoringTerm {
   /** idf · how often the query says the term. */
   readonly weight: number;
   readonly factor: TermFrequencyFactor;
+  /** Lucene's arithmetic instead, where the query asks for it. */
+  readonly lucene: LuceneTermScorer | null;
+}
+
+/** `exact` lengths and float64, or Lucene's one-byte lengths and float32 (`lucene-norms.ts`). */
+export type LengthNorms = "exact" | "lucene";
+
+/** The term's score in a document. */
+export function termScore(scoring: ScoringTerm, tf: number, length: number): number {
+  return scoring.lucene === null
+    ? scoring.weight * scoring.factor.factor(tf, length)
+    : scoring.lucene.score(tf, length);
 }
 
 /** A condition on matches that does not score. */
@@ -42,7 +56,9 @@ export function scoringPlan(
   statistics: LiveStatistics,
   settings: SparseSettings,
   bm25: Bm25Parameters,
+  norms: LengthNorms,
 ): ScoringPlan {
+  if (norms === "lucene") checkLuceneNorms(settings, bm25);
   const asked = new Map<string, AskedTerm>();
   const required: Condition[] = [];
   const excluded: Condition[] = [];
@@ -66,8 +82,18 @@ export function scoringPlan(
     if (known === undefined) asked.set(key, { term, variants, field, count });
     else known.count += count;
   }
-  const terms = scoringTerms(asked.values(), statistics, settings, bm25);
+  const terms = scoringTerms(asked.values(), statistics, settings, bm25, norms);
   return { terms, required, excluded };
+}
+
+/** Lucene has one length a field and no weights of fields in one list. */
+function checkLuceneNorms({ boosts }: SparseSettings, { variant }: Bm25Parameters): void {
+  if (boosts.title === 1 && boosts.text === 1 && variant === "lucene") return;
+  throw new InputError(
+    `norms lucene need bm25 variant lucene and boosts of 1, got ${variant}, ` +
+      `title ${boosts.title} and text ${boosts.text}`,
+    { variant, title: boosts.title, text: boosts.text },
+  );
 }
 
 interface AskedTerm {
@@ -87,7 +113,9 @@ function scoringTerms(
   statistics: LiveStatistics,
   settings: SparseSettings,
   bm25: Bm25Parameters,
+  norms: LengthNorms,
 ): ScoringTerm[] {
+  const { nonEmptyDocCount, totalLength } = statistics;
   const factors = new Map<QueryField, TermFrequencyFactor>();
   const terms: ScoringTerm[] = [];
   for (const { term, variants, field, count } of asked) {
@@ -102,7 +130,11 @@ function scoringTerms(
       factors.set(field, factor);
     }
     const idf = inverseDocumentFrequency(bm25.variant, statistics.docCount, df);
-    terms.push({ term, variants, field, df, idf, weight: idf * count, factor });
+    const lucene =
+      norms === "exact"
+        ? null
+        : new LuceneTermScorer(bm25, nonEmptyDocCount, df, totalLength, count);
+    terms.push({ term, variants, field, df, idf, weight: idf * count, factor, lucene });
   }
   return terms.sort(
     (a, b) =>

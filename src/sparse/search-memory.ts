@@ -15,6 +15,9 @@ const pageBytes = 65_536;
 /** Lengths of so many bytes at most are kept; then all are dropped and copied again as needed. */
 const lengthsLimitBytes: number = 256 * 2 ** 20;
 
+/** Segment searches after which the memory is emptied before it grows. */
+const searchesBetweenDrops = 4096;
+
 /**
  * Scratch of one thread: the window's scores, the block buffers of the cursors, and, for the
  * kernels, copies of document lengths. Searches are synchronous, so they never share it.
@@ -48,6 +51,7 @@ export class SearchMemory {
   readonly #lengthsStart: number;
   #lengthsEnd: number;
   #generation = 0;
+  #searchCount = 0;
   readonly #lengths = new WeakMap<Uint32Array, { generation: number; address: number }>();
   readonly #slotDocs: Int32Array[] = [];
   readonly #slotTfs: Int32Array[] = [];
@@ -80,6 +84,7 @@ export class SearchMemory {
   /** Begins a search in one segment: all cursor buffers are free again. */
   begin(): void {
     this.#usedSlots = 0;
+    this.#searchCount++;
   }
 
   /** A free cursor buffer with its address, or null where all are taken. */
@@ -99,7 +104,7 @@ export class SearchMemory {
    * Must be called before the views of this search are taken: the memory may move.
    */
   lengthsAddress(column: Uint32Array, maximum: number): number {
-    if (maximum > 0xffff || 4 * column.length > lengthsLimitBytes) return -1;
+    if (maximum > 0xffff || 5 * column.length > lengthsLimitBytes) return -1;
     const known = this.#lengths.get(column);
     if (known?.generation === this.#generation) return known.address;
     const byteLength = Math.ceil((2 * column.length) / 64) * 64;
@@ -110,6 +115,13 @@ export class SearchMemory {
     const address = this.#lengthsEnd;
     this.#lengthsEnd += byteLength;
     const missing = this.#lengthsEnd - this.#memory.buffer.byteLength;
+    if (missing > 0 && this.#searchCount > searchesBetweenDrops) {
+      // What grew since the last time may be lengths of segments that were merged away.
+      this.#searchCount = 0;
+      this.#generation++;
+      this.#lengthsEnd = this.#lengthsStart;
+      return this.lengthsAddress(column, maximum);
+    }
     if (missing > 0) {
       this.#memory.grow(Math.ceil(missing / pageBytes));
       this.#view();

@@ -10,7 +10,7 @@ import { restrictToConditions, type StoredText } from "./match-conditions.js";
 import { MaterialisedCursor } from "./materialised-cursor.js";
 import { PostingsCursor, type WindowCursor } from "./postings-cursor.js";
 import { type PruningCounters, searchSegment } from "./pruned-search.js";
-import { type ScoringPlan, scoringPlan } from "./scoring-plan.js";
+import { type LengthNorms, type ScoringPlan, scoringPlan, termScore } from "./scoring-plan.js";
 import { searchMemory } from "./search-memory.js";
 import { LiveStatistics, type SparseSnapshotPart } from "./snapshot.js";
 import type { SparseEngine } from "./sparse-engine.js";
@@ -28,6 +28,11 @@ export interface SparseSearchOptions {
   readonly bm25?: Partial<Bm25Parameters>;
   /** Count all matches even where pruning need not look at them. Default false. */
   readonly countTotal?: boolean;
+  /**
+   * `lucene` scores as Lucene 9 does, bit for bit, with its one-byte lengths: for comparison, and
+   * without pruning. Default `exact`.
+   */
+  readonly norms?: LengthNorms;
 }
 
 /** Hits of the sparse leg. Scores are float32 values. */
@@ -107,7 +112,7 @@ export class SparseSearcher implements SparseEngine {
   /** The plain twin of `search`: scores every match of every term. */
   searchExhaustive(query: SparseQuery, options: SparseSearchOptions): SparseHits {
     checkOptions(this.#parts, options);
-    const plan = this.#plan(query, options.bm25);
+    const plan = this.#plan(query, options.bm25, options.norms);
     const best = this.#selector(options.depth, plan);
     let total = 0;
     for (let ord = 0; ord < this.#parts.length; ord++) {
@@ -163,12 +168,12 @@ export class SparseSearcher implements SparseEngine {
     let sum = 0;
     const terms: TermExplanation[] = [];
     for (const scoring of plan.terms) {
-      const { term, field, df, idf, weight, factor } = scoring;
+      const { term, field, df, idf } = scoring;
       const found = scoringMatches(part.segment, scoring, boosts);
       const at = found.docs.subarray(0, found.count).indexOf(docOrd);
       if (at < 0) continue;
       const tf = found.tfs[at]!;
-      const score = weight * factor.factor(tf, fieldLength(part.segment, docOrd, field, boosts));
+      const score = termScore(scoring, tf, fieldLength(part.segment, docOrd, field, boosts));
       sum += score;
       terms.push({ term, field, tf, df, idf, score });
     }
@@ -197,7 +202,7 @@ export class SparseSearcher implements SparseEngine {
   ): SparseHits {
     const { accept, depth, countTotal = false } = options;
     checkOptions(this.#parts, options);
-    const plan = this.#plan(query, options.bm25);
+    const plan = this.#plan(query, options.bm25, options.norms);
     const best = this.#selector(depth, plan);
     for (const ord of this.#greatestFirst) {
       const { segment, deleted } = this.#parts[ord]!;
@@ -248,9 +253,13 @@ export class SparseSearcher implements SparseEngine {
     return matches;
   }
 
-  #plan(query: SparseQuery, bm25: Partial<Bm25Parameters> | undefined): ScoringPlan {
+  #plan(
+    query: SparseQuery,
+    bm25: Partial<Bm25Parameters> | undefined,
+    norms: LengthNorms = "exact",
+  ): ScoringPlan {
     const parameters = bm25Parameters(bm25, this.#settings.bm25);
-    return scoringPlan(query, this.#parts, this.statistics, this.#settings, parameters);
+    return scoringPlan(query, this.#parts, this.statistics, this.#settings, parameters, norms);
   }
 
   #selector(depth: number, plan: ScoringPlan): TopKSelector {
@@ -270,13 +279,12 @@ export class SparseSearcher implements SparseEngine {
     const matches = new Bitset(segment.docCount);
     const scores = new Float64Array(segment.docCount);
     for (const scoring of plan.terms) {
-      const { field, weight, factor } = scoring;
+      const { field } = scoring;
       const found = scoringMatches(segment, scoring, boosts);
       for (let i = 0; i < found.count; i++) {
         const doc = found.docs[i]!;
         matches.add(doc);
-        scores[doc]! +=
-          weight * factor.factor(found.tfs[i]!, fieldLength(segment, doc, field, boosts));
+        scores[doc]! += termScore(scoring, found.tfs[i]!, fieldLength(segment, doc, field, boosts));
       }
     }
     return { matches, scores };
@@ -311,12 +319,15 @@ export class SparseSearcher implements SparseEngine {
     const usesTitles = plan.terms.some(({ field }) => field === "title");
     // Copying lengths may move the memory or drop earlier copies: all of it before any cursor.
     allAddress();
-    if (usesTitles) titleAddress();
+    if (usesTitles) {
+      titleAddress();
+      allAddress();
+    }
     memory.begin();
     const cursors: WindowCursor[] = [];
     for (const scoring of plan.terms) {
       const { field, factor, weight } = scoring;
-      if (scoring.variants !== null) {
+      if (scoring.variants !== null || scoring.lucene !== null) {
         cursors.push(new MaterialisedCursor(segment, scoring, boosts));
         continue;
       }

@@ -20,6 +20,7 @@ import org.apache.lucene.search.BooleanQuery;
 import org.apache.lucene.search.BoostQuery;
 import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.Query;
+import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TermQuery;
 import org.apache.lucene.search.similarities.BM25Similarity;
 import org.apache.lucene.store.MMapDirectory;
@@ -27,6 +28,8 @@ import org.apache.lucene.store.MMapDirectory;
 /**
  * LuceneBench index FOLDER INDEX [positions]  one thread, one segment
  * LuceneBench search FOLDER INDEX rounds      best round's queries per CPU second
+ * LuceneBench run FOLDER INDEX depth          hits of the queries in queries.txt, one line each:
+ *                                             document, its score's float32 bits, document, …
  *
  * FOLDER holds corpus.txt, topic.txt, hard.txt, one document or query a line, words between spaces.
  * One JSON object a line on standard output.
@@ -34,6 +37,7 @@ import org.apache.lucene.store.MMapDirectory;
 public final class LuceneBench {
   public static void main(String[] args) throws Exception {
     if (args[0].equals("index")) index(Path.of(args[1]), Path.of(args[2]), args.length > 3);
+    else if (args[0].equals("run")) run(Path.of(args[1]), Path.of(args[2]), Integer.parseInt(args[3]));
     else search(Path.of(args[1]), Path.of(args[2]), Integer.parseInt(args[3]));
   }
 
@@ -118,6 +122,20 @@ public final class LuceneBench {
               "{\"engine\":\"lucene\",\"queries\":\"%s\",\"depth\":%d,\"qps\":%.1f,\"p50Ms\":%.3f,\"p95Ms\":%.3f,\"p99Ms\":%.3f}%n",
               set, depth, best, at(milliseconds, 0.5), at(milliseconds, 0.95), at(milliseconds, 0.99));
         }
+      }
+    }
+  }
+
+  private static void run(Path folder, Path target, int depth) throws Exception {
+    try (DirectoryReader reader = DirectoryReader.open(new MMapDirectory(target))) {
+      IndexSearcher searcher = new IndexSearcher(reader);
+      searcher.setSimilarity(new BM25Similarity(1.2f, 0.75f));
+      for (String line : Files.readAllLines(folder.resolve("queries.txt"))) {
+        StringBuilder out = new StringBuilder();
+        for (ScoreDoc hit : searcher.search(parse(line), depth).scoreDocs) {
+          out.append(hit.doc).append(' ').append(Float.floatToIntBits(hit.score)).append(' ');
+        }
+        System.out.println(out.toString().trim());
       }
     }
   }
