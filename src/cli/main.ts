@@ -161,6 +161,8 @@ function buildProgram(): Command {
     )
     .option("--measures <list>", "comma-separated ir-measures names; the first one decides")
     .option("--fusion <fusion>", "fusion of a hybrid system; repeatable", repeated)
+    .option("--rerank <model>", "also compare reranked hits: a cross-encoder, or late-interaction")
+    .option("--rerank-depth <n>", "how many of the best candidates are reranked (default 50)")
     .option("--depth <n>", "candidates per leg (default 1000)")
     .option("--margin <number>", "differences this small are no difference (default 0.02)")
     .option("--level <number>", "level of the tests (default 0.05)")

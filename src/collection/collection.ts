@@ -548,7 +548,7 @@ export class Collection {
   #snapshotOf(slot: EncoderSlot | null): Snapshot {
     return new Snapshot({
       generation: this.#store.changeCount,
-      settings: this.settings,
+      settings: slot === null ? this.settings : { ...this.settings, encoder: slot.encoder },
       states: this.#store.states,
       slot: slot?.name ?? null,
       denseRefusal: slot === null ? null : this.#encoders.refusal(slot),

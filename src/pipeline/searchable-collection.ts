@@ -18,6 +18,7 @@ import { search } from "./search.js";
 import type { SearchAnswer } from "./search-answer.js";
 import { fusionOf } from "./search-defaults.js";
 import { parseSearchRequest, type SearchRequestInput } from "./search-request.js";
+import { lateInteraction, SlotView } from "./slot-view.js";
 
 export interface OpenOptions {
   /** Default `read`. */
@@ -35,9 +36,6 @@ export interface CreateOptions {
   readonly encoder?: string | null;
   readonly settings?: Omit<CollectionSettingsInput, "encoder">;
 }
-
-/** Reranker that needs no model beside the collection's encoder. */
-export const lateInteraction = "late-interaction";
 
 /** The encoder that comes with the package. */
 export const bundledEncoder = "braid-mini";
@@ -69,8 +67,8 @@ export class SearchableCollection implements SearchSource {
   static async open(directory: string, options: OpenOptions = {}): Promise<SearchableCollection> {
     const models = options.models ?? new ModelPool();
     const { mode = "read", salvage = false } = options;
-    const encoder = mode === "write" ? await writersEncoder(directory, models, options) : null;
-    const collection = await openCollection(directory, { mode, salvage, encoder });
+    const encoders = mode === "write" ? await writersEncoders(directory, models, options) : null;
+    const collection = await openCollection(directory, { mode, salvage, ...encoders });
     return new SearchableCollection(
       collection,
       models,
@@ -136,6 +134,16 @@ export class SearchableCollection implements SearchSource {
   }
 
   /**
+   * The collection as it answers with the vectors of a slot that need not be the active one: to
+   * evaluate an encoder before it is switched to.
+   *
+   * @throws {NotFoundError} there is no such slot
+   */
+  inSlot(slot: string): SlotView {
+    return new SlotView(this, this.collection, this.#models, slot);
+  }
+
+  /**
    * Answers a query, given as text or as a request.
    *
    * @throws {InputError} a request that cannot be; and what the legs throw
@@ -184,29 +192,49 @@ async function* parsedDocuments(
   for await (const value of documents) yield parseDocument(value, `document ${++count}`);
 }
 
-/** The encoder that documents are encoded with; none where its model is gone: searching still works. */
-async function writersEncoder(
+/**
+ * The encoders that documents are encoded with, one for each slot; without those whose model is
+ * gone: searching still works.
+ */
+async function writersEncoders(
   directory: string,
   models: ModelPool,
   options: OpenOptions,
-): Promise<Encoder | null> {
-  const name = options.encoder ?? encoderNameIn(directory);
-  if (name === null) return null;
+): Promise<{ readonly encoder: Encoder | null; readonly otherEncoders: readonly Encoder[] }> {
+  const { active, others } = encoderNamesIn(directory);
+  const name = options.encoder ?? active;
+  const encoder =
+    name === null
+      ? null
+      : await (options.encoder === undefined
+          ? encoderIfHere(models, name)
+          : models.lazyEncoder(name));
+  const otherEncoders = await Promise.all(others.map((other) => encoderIfHere(models, other)));
+  return { encoder, otherEncoders: otherEncoders.filter((other) => other !== null) };
+}
+
+async function encoderIfHere(models: ModelPool, name: string): Promise<Encoder | null> {
   try {
     return await models.lazyEncoder(name);
   } catch (error) {
-    if (error instanceof ModelMissingError && options.encoder === undefined) return null;
+    if (error instanceof ModelMissingError) return null;
     throw error;
   }
 }
 
-function encoderNameIn(directory: string): string | null {
+/** Names of the models of a collection's slots. */
+function encoderNamesIn(directory: string): {
+  readonly active: string | null;
+  readonly others: readonly string[];
+} {
   try {
-    const manifest = readCollectionManifest(path.join(directory, manifestFileName));
-    return manifest.slots.find(({ name }) => name === manifest.activeSlot)?.encoder.name ?? null;
+    const { slots, activeSlot } = readCollectionManifest(path.join(directory, manifestFileName));
+    const active = slots.find(({ name }) => name === activeSlot)?.encoder.name ?? null;
+    const others = slots.filter(({ name }) => name !== activeSlot);
+    return { active, others: others.map(({ encoder }) => encoder.name) };
   } catch (error) {
     // Opening says it better.
-    if (isMissing(error)) return null;
+    if (isMissing(error)) return { active: null, others: [] };
     throw error;
   }
 }

@@ -34,6 +34,7 @@ interface EvalOptions extends CommonOptions, RequestOptions {
   readonly topics?: string;
   readonly qrels?: string;
   readonly systems?: string;
+  readonly slot?: string;
   readonly measures?: string;
   readonly runs?: string;
   readonly perQuery?: boolean;
@@ -59,7 +60,8 @@ export async function evalCommand(options: EvalOptions, name: string): Promise<v
   const { qrels } = await readQrels(files.qrels);
   const progress = new ProgressLine(options);
   await withCollection(options, name, {}, async (collection) => {
-    const systems = systemsOf(options, collection.collection.encoderIdentity !== null);
+    const hasDense = options.slot !== undefined || collection.collection.encoderIdentity !== null;
+    const systems = systemsOf(options, hasDense);
     const depth = Math.max(runDepth, countOption("--depth", options.depth, 1) ?? 0);
     const own = [...qrels.keys()].filter((queryId) => collection.snapshot().locate(queryId)).length;
     if (own > 0 && options.keepIdentical !== true) {
@@ -69,7 +71,8 @@ export async function evalCommand(options: EvalOptions, name: string): Promise<v
           "(--keep-identical keeps it)",
       );
     }
-    const evaluations = await evaluateSystems(collection, topics, qrels, systems, measures, {
+    const answering = options.slot === undefined ? collection : collection.inSlot(options.slot);
+    const evaluations = await evaluateSystems(answering, topics, qrels, systems, measures, {
       depth,
       keepIdentical: options.keepIdentical ?? false,
       onProgress: (done, total) => progress.update("queries", done, done / total),
