@@ -9,13 +9,14 @@ import { retrieve } from "../pipeline/retrieval.js";
 import { parseSearchRequest } from "../pipeline/search-request.js";
 import type { SearchableCollection } from "../pipeline/searchable-collection.js";
 import { StageClock } from "../pipeline/stage-clock.js";
+import { rerank } from "../rerank/rerank.js";
 import { withoutIdenticalId } from "../run/identical-ids.js";
 import type { QueryId, Ranking, Run } from "../run/ranking.js";
 import type { Topics } from "../run/topics.js";
 import { percentile } from "./evaluate-systems.js";
 import type { TextSource } from "./query-features.js";
 
-export type SystemKind = "sparse" | "dense" | "hybrid" | "run";
+export type SystemKind = "sparse" | "dense" | "hybrid" | "reranked" | "run";
 
 /** Times of one query, over all queries of a run; the first ten are warm-up and not counted. */
 export interface Latency {
@@ -56,6 +57,8 @@ export interface CollectOptions {
   readonly keepIdentical: boolean;
   /** Fusions of the hybrid systems, the collection's own when empty. */
   readonly fusions: readonly Fusion[];
+  /** Reranks the first fusion (of the sparse leg where there is no other); none when absent. */
+  readonly rerank?: { readonly model: string; readonly depth: number };
   /** Added to the systems' names where several collections are compared on one data set. */
   readonly label?: string;
   readonly onProgress?: (done: number, total: number) => void;
@@ -85,11 +88,14 @@ export async function collectSystems(
     ...(hasDense ? [new SystemRun("dense")] : []),
     ...fusions.map((fusion) => new SystemRun("hybrid", fusion)),
   ];
+  const reranked = options.rerank === undefined ? null : new SystemRun("reranked");
+  const firstStage = systems.find(({ fusion }) => fusion !== null) ?? null;
   let done = 0;
   for (const [queryId, query] of topics) {
     options.onProgress?.(done++, topics.size);
     if (query.trim() === "") {
       for (const system of systems) system.add(queryId, [], null);
+      reranked?.add(queryId, [], null);
       continue;
     }
     const { depth } = options;
@@ -107,6 +113,10 @@ export async function collectSystems(
       const others = options.keepIdentical ? ranking : withoutIdenticalId(queryId, ranking);
       return others.slice(0, depth).map(({ docId, score }) => ({ docId, score }));
     };
+    let first: { ranking: Ranking; ms: number } = {
+      ranking: keep(retrieval.sparse?.ranking ?? []),
+      ms: ms("sparse"),
+    };
     for (const system of systems) {
       if (system.kind === "sparse") {
         system.add(queryId, keep(retrieval.sparse?.ranking ?? []), ms("sparse"));
@@ -115,18 +125,42 @@ export async function collectSystems(
       } else {
         const startedMs = performance.now();
         const { ranking } = fuseLegs(retrieval, system.fusion);
-        system.add(queryId, keep(ranking), retrievedMs + performance.now() - startedMs);
+        const ms = retrievedMs + performance.now() - startedMs;
+        system.add(queryId, keep(ranking), ms);
+        if (system === firstStage) first = { ranking: keep(ranking), ms };
       }
+    }
+    if (reranked !== null && options.rerank !== undefined) {
+      const { model, depth: rerankDepth } = options.rerank;
+      const snapshot = collection.snapshot();
+      const { ranking, ms } = await rerank(
+        first.ranking,
+        query,
+        (docIds) => docIds.map((docId) => snapshot.document(docId) ?? { title: "", text: "" }),
+        await collection.reranker(model),
+        { depth: rerankDepth },
+      );
+      reranked.add(queryId, ranking, first.ms + ms);
     }
   }
   const facts = collectionFacts(collection);
   const { label } = options;
-  return systems.map((system) => {
+  const rerankedBy =
+    options.rerank === undefined
+      ? ""
+      : `${firstStage?.kind ?? "sparse"}, its first ${options.rerank.depth} reranked by ${options.rerank.model}`;
+  const all = reranked === null ? systems : [...systems, reranked];
+  return all.map((system) => {
     const name =
       fusions.length > 1 && system.fusion !== null
         ? `hybrid ${fusionName(system.fusion)}`
         : system.kind;
-    return system.finish(label === undefined ? name : `${name} · ${label}`, facts, options.depth);
+    return system.finish(
+      label === undefined ? name : `${name} · ${label}`,
+      facts,
+      options.depth,
+      rerankedBy,
+    );
   });
 }
 
@@ -146,7 +180,7 @@ class SystemRun {
     if (tookMs !== null) this.#tookMs.push(tookMs);
   }
 
-  finish(name: string, facts: CollectionFacts, depth: number): ComparedSystem {
+  finish(name: string, facts: CollectionFacts, depth: number, rerankedBy: string): ComparedSystem {
     const counted =
       this.#tookMs.length > 2 * warmUpCount ? this.#tookMs.slice(warmUpCount) : this.#tookMs;
     const sum = counted.reduce((total, ms) => total + ms, 0);
@@ -156,6 +190,7 @@ class SystemRun {
       dense: encoder,
       hybrid:
         this.fusion === null ? "" : `${fusionName(this.fusion)} of ${facts.bm25} and ${encoder}`,
+      reranked: rerankedBy,
       run: "",
     };
     return {

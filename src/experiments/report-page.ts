@@ -112,7 +112,8 @@ caption span{display:block;position:sticky;left:0;max-width:min(46rem,calc(100vw
 th,td{padding:.32rem .7rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--rule)}
 thead th{font-weight:600;border-bottom:2px solid var(--rule);background:var(--panel)}
 tbody th{font-weight:600;min-width:7rem}
-.number{text-align:right;white-space:nowrap}
+td{min-width:7.5rem}
+.number{text-align:right;white-space:nowrap;min-width:0}
 td b{font-weight:700}
 sup{font-size:.7em;line-height:0;margin-left:.1em}
 details{margin:.6rem 0}

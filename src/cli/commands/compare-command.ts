@@ -34,6 +34,8 @@ interface CompareOptions extends CommonOptions {
   readonly pair?: readonly string[];
   readonly measures?: string;
   readonly fusion?: readonly string[];
+  readonly rerank?: string;
+  readonly rerankDepth?: string;
   readonly depth?: string;
   readonly margin?: string;
   readonly level?: string;
@@ -118,7 +120,10 @@ function plansOf(options: CompareOptions, names: readonly string[]): Plan[] {
       );
     }
     const { topics, qrels } = options;
-    const name = names[0] ?? path.basename(path.dirname(path.resolve(qrels)));
+    const folder = path.dirname(path.resolve(qrels));
+    // BEIR folders keep their judgements in a folder qrels.
+    const named = path.basename(folder) === "qrels" ? path.dirname(folder) : folder;
+    const name = names[0] ?? path.basename(named);
     datasets.push({ name, qrels, ...(topics === undefined ? {} : { topics }) });
   }
   const twice = datasets.find(
@@ -214,6 +219,14 @@ async function comparedDataset(
       keepIdentical: options.keepIdentical ?? false,
       fusions: (options.fusion ?? []).map(parseFusion),
       ...(collections.length > 1 ? { label: name } : {}),
+      ...(options.rerank === undefined
+        ? {}
+        : {
+            rerank: {
+              model: options.rerank,
+              depth: countOption("--rerank-depth", options.rerankDepth, 1) ?? 50,
+            },
+          }),
       onProgress: (done, total) => progress.update(`queries of ${name}`, done, done / total),
     });
     // Several encoders over one corpus share their sparse leg: it is shown once.

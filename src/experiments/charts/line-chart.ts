@@ -72,7 +72,9 @@ export function lineChart(chart: LineChart): Html {
   ]);
   const y = linearScale(yDomain, [area.bottom, area.top]);
   const xTicks = chart.xScale === "log" ? logTicks(...xDomain) : niceTicks(...xDomain);
-  const drawn = chart.series.map(({ style, points: own, scattered }) => {
+  const drawn = chart.series.map(({ style, points: own, scattered }, i) => {
+    // Whiskers of series that share their x stand beside each other.
+    const aside = (i - (chart.series.length - 1) / 2) * 2.5;
     const sorted = [...own].sort((a, b) => a.x - b.x);
     const line = sorted
       .map((point, i) => `${i === 0 ? "M" : "L"}${at(x(point.x))} ${at(y(point.y))}`)
@@ -83,8 +85,8 @@ export function lineChart(chart: LineChart): Html {
         html`${
           point.low === undefined || point.high === undefined
             ? null
-            : html`<path class="whisker ${name}" d="${`M${at(x(point.x))} ${at(y(point.low))}V${at(y(point.high))}`}"/>`
-        }${marker(style, x(point.x), y(point.y), 3.2)}`,
+            : html`<path class="whisker ${name}" d="${`M${at(x(point.x) + aside)} ${at(y(point.low))}V${at(y(point.high))}`}"/>`
+        }${marker(style, x(point.x) + (point.low === undefined ? 0 : aside), y(point.y), 3.2)}`,
     )}`;
   });
   return svgChart(
