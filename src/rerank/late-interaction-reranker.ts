@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { FeatureUnavailableError } from "../errors.js";
 import { ModelSession, type ModelSessionOptions } from "../inference/model-session.js";
 import type { ModelOutput } from "../inference/worker-protocol.js";
@@ -52,7 +53,7 @@ class LateInteractionReranker implements Reranker {
       texts.map((text) => prompts.document + text),
       { signal },
     );
-    return scoreTexts(queryVectors, output, dimension);
+    return scoreTexts(queryVectors, output, dimension, signal);
   }
 
   async #queryVectors(query: string, signal: AbortSignal | undefined): Promise<Float32Array> {
@@ -73,17 +74,21 @@ class LateInteractionReranker implements Reranker {
   }
 }
 
-function scoreTexts(
+/** Gives the event loop a turn between two texts: one of 500 tokens takes milliseconds. */
+async function scoreTexts(
   queryVectors: Float32Array,
   { values, tokenCounts }: ModelOutput,
   dimension: number,
-): Float32Array {
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
   const scores = new Float32Array(tokenCounts.length);
   let start = 0;
   for (let i = 0; i < tokenCounts.length; i++) {
     const end = start + tokenCounts[i]! * dimension;
     scores[i] = maxSim(queryVectors, values.subarray(start, end), dimension);
     start = end;
+    await setImmediate();
+    signal?.throwIfAborted();
   }
   return scores;
 }
