@@ -28,11 +28,6 @@ export function datasetFiles(folder: string, split: string, name?: string): Data
   };
 }
 
-/** Whether a BEIR folder has judgements of a split. */
-export function hasSplit(folder: string, split: string): boolean {
-  return optional(path.join(folder, "qrels"), `${split}.tsv`) !== null;
-}
-
 function optional(folder: string, name: string): string | null {
   const found = [name, `${name}.gz`].find((candidate) => existsSync(path.join(folder, candidate)));
   return found === undefined ? null : path.join(folder, found);
