@@ -285,6 +285,8 @@ describe("braid", () => {
       [["index", "x.jsonl", "--name", "../x"], 1, /INPUT_INVALID.*name/],
       [["index", "x.jsonl"], 2, /--name/],
       [["eval", "small"], 2, /--dataset/],
+      [["experiment", "no-plan.yaml", "--out", "x"], 1, /NOT_FOUND.*no-plan\.yaml/],
+      [["experiment", tmpdir(), "--out", "x"], 1, /STORAGE_FAILED.*folder/],
       [["frobnicate"], 2, /unknown command/],
       [["models", "show", "no-such-model"], 1, /MODEL_MISSING/],
     ];

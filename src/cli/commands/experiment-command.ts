@@ -8,7 +8,7 @@ import { type ExperimentPlan, parsePlan } from "../../experiments/experiment-pla
 import { runExperiment } from "../../experiments/run-experiment.js";
 import { writeWhole } from "../../experiments/write-comparison.js";
 import { ModelPool } from "../../pipeline/model-pool.js";
-import { isMissing } from "../../store/file-system.js";
+import { isMissing, storageError } from "../../store/file-system.js";
 import { homeDirectory } from "../options.js";
 import { type CommonOptions, printJson, printText, SilentFailure, say } from "../output.js";
 import { ProgressLine } from "../progress.js";
@@ -104,7 +104,8 @@ async function readPlan(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    if (!isMissing(cause)) throw cause;
+    const refused = storageError("read", file, cause);
+    if (!isMissing(refused)) throw refused;
     throw new NotFoundError(`there is no plan ${file}`, { path: file }, { cause });
   }
 }
