@@ -79,7 +79,9 @@ function buildProgram(): Command {
         "exact",
         "hnsw",
       ]),
-    );
+    )
+    .option("--passages <words>", "a vector for each passage of so many words; the best one counts")
+    .option("--passage-overlap <words>", "words two passages share (default a quarter)");
 
   bm25Options(
     command(

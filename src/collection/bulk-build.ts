@@ -1,10 +1,10 @@
 import type { Document } from "../corpus/document.js";
 import { parseDocument } from "../corpus/parse-document.js";
-import type { Embeddings } from "../dense/encoder.js";
 import { InputError } from "../errors.js";
-import type { CollectionManifest, EncoderSlot } from "./collection-manifest.js";
+import type { CollectionManifest } from "./collection-manifest.js";
 import { type CollectionSettingsInput, parseCollectionSettings } from "./collection-settings.js";
 import type { CollectionStore } from "./collection-store.js";
+import type { DocumentVectors } from "./document-vectors.js";
 import { firstSlot } from "./encoder-slots.js";
 import { analyzerOf, withSegment } from "./live-states.js";
 import type { Maintenance } from "./maintenance.js";
@@ -42,8 +42,8 @@ export interface BulkBuildContext {
   readonly maintenance: Maintenance;
   vectorsOf(
     documents: readonly Document[],
-    slots: readonly EncoderSlot[],
-  ): Promise<ReadonlyMap<string, Embeddings>>;
+    form: Pick<CollectionManifest, "settings" | "slots">,
+  ): Promise<ReadonlyMap<string, DocumentVectors>>;
 }
 
 /** What the segments of a build are made with, and what the manifest says of it then. */
@@ -57,7 +57,7 @@ const batchesAhead = 2;
 
 interface Batch {
   readonly documents: readonly Document[];
-  readonly vectors: Promise<ReadonlyMap<string, Embeddings>>;
+  readonly vectors: Promise<ReadonlyMap<string, DocumentVectors>>;
 }
 
 /**
@@ -137,8 +137,8 @@ async function buildSegments(
     replaced += next.replacedCount;
   };
   try {
-    const encode = (batch: readonly Document[]): Promise<ReadonlyMap<string, Embeddings>> =>
-      context.vectorsOf(batch, slots);
+    const encode = (batch: readonly Document[]): Promise<ReadonlyMap<string, DocumentVectors>> =>
+      context.vectorsOf(batch, form);
     for await (const batch of encodedAhead(documents, encode, signal)) {
       signal?.throwIfAborted();
       const memoryBytes = await indexer.add(packBatch(batch.documents, batch.vectors));
@@ -199,11 +199,11 @@ function append(
 /** Batches with their vectors, in order, a few of them being encoded at any time. */
 async function* encodedAhead(
   documents: AsyncIterable<Document> | Iterable<Document>,
-  encode: (documents: readonly Document[]) => Promise<ReadonlyMap<string, Embeddings>>,
+  encode: (documents: readonly Document[]) => Promise<ReadonlyMap<string, DocumentVectors>>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<{
   readonly documents: readonly Document[];
-  readonly vectors: ReadonlyMap<string, Embeddings>;
+  readonly vectors: ReadonlyMap<string, DocumentVectors>;
 }> {
   const queue: Batch[] = [];
   for await (const batch of batchesOf(documents)) {

@@ -4,6 +4,7 @@ import type { EncoderIdentity } from "../dense/encoder.js";
 import { InputError } from "../errors.js";
 import type { Bm25Variant } from "../sparse/bm25.js";
 import { type SparseSettings, sparseSettings } from "../sparse/sparse-settings.js";
+import type { PassageSettings } from "./passages.js";
 
 export const encoderIdentitySchema: z.ZodType<EncoderIdentity, EncoderIdentity> = z.strictObject({
   name: z.string().min(1),
@@ -32,6 +33,8 @@ export interface CollectionSettings {
   readonly encoder: EncoderIdentity | null;
   /** How vectors are searched: `auto` scans exactly up to a measured size, then HNSW. */
   readonly denseIndex: "auto" | "exact" | "hnsw";
+  /** Long documents get a vector for each passage and score by the best; null: one for each document. */
+  readonly passages: PassageSettings | null;
 }
 
 /** Settings as a user gives them: every field has a default. */
@@ -57,7 +60,15 @@ export interface CollectionSettingsInput {
   readonly encoder?: EncoderIdentity | null | undefined;
   /** Default `auto`. */
   readonly denseIndex?: "auto" | "exact" | "hnsw" | undefined;
+  /** Default null: one vector for each document. */
+  readonly passages?: PassageSettings | null | undefined;
 }
+
+const passagesSchema = z
+  .strictObject({ words: z.int().min(8).max(100_000), overlap: z.int().min(0) })
+  .refine(({ words, overlap }) => overlap <= words / 2, {
+    message: "the overlap must be at most half of the words of a passage",
+  });
 
 export const collectionSettingsSchema: z.ZodType<CollectionSettings, CollectionSettingsInput> =
   z.strictObject({
@@ -76,6 +87,7 @@ export const collectionSettingsSchema: z.ZodType<CollectionSettings, CollectionS
       .prefault({}),
     encoder: encoderIdentitySchema.nullable().default(null),
     denseIndex: z.enum(["auto", "exact", "hnsw"]).default("auto"),
+    passages: passagesSchema.nullable().default(null),
   });
 
 /**

@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { Document, JsonValue } from "../corpus/document.js";
 import { parseDocId, parseDocument } from "../corpus/parse-document.js";
-import type { Embeddings, Encoder, EncoderIdentity } from "../dense/encoder.js";
+import type { Encoder, EncoderIdentity } from "../dense/encoder.js";
 import { type EncoderMismatchError, InputError } from "../errors.js";
 import type { FileSystem } from "../store/file-system.js";
 import { MemorySections } from "../store/memory-sections.js";
@@ -19,6 +19,7 @@ import {
   releaseCollection,
   writeCopy,
 } from "./copy-collection.js";
+import { type DocumentVectors, sliceVectors } from "./document-vectors.js";
 import { EncoderSet, refuseSlotName } from "./encoder-slots.js";
 import { withIdsRemoved, withSegment } from "./live-states.js";
 import { encodeLogRecord } from "./log-record.js";
@@ -45,8 +46,11 @@ export interface DeleteResult {
 }
 
 export interface UpsertOptions {
-  /** Vectors of the documents in the active slot, in their order, instead of encoding them. */
-  readonly vectors?: Embeddings | undefined;
+  /**
+   * Vectors of the documents in the active slot, in their order, instead of encoding them: one each,
+   * or several where `rowEnds` says so.
+   */
+  readonly vectors?: DocumentVectors | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -231,13 +235,20 @@ export class Collection {
     try {
       const { signal } = options;
       let { slots } = store.manifest;
-      let vectors = await this.#encoders.vectorsOf(parsed, slots, this.#given(options), signal);
+      let vectors = await this.#encoders.vectorsOf(
+        parsed,
+        slots,
+        this.settings.passages,
+        this.#given(options),
+        signal,
+      );
       const serialized = parsed.map(serializeDocument);
       await this.#turnComes(turn.ready);
       // A slot may have come or gone while this call was waiting.
       while (slots !== store.manifest.slots) {
         slots = store.manifest.slots;
-        vectors = await this.#encoders.vectorsOf(parsed, slots, vectors, signal);
+        const { passages } = this.settings;
+        vectors = await this.#encoders.vectorsOf(parsed, slots, passages, vectors, signal);
       }
       const segments = await this.#buildInMemory(serialized, slots, vectors);
       signal?.throwIfAborted();
@@ -313,8 +324,8 @@ export class Collection {
       bulkBuild(documents, options, {
         store: this.#store,
         maintenance: this.#maintenance,
-        vectorsOf: (batch, slots) =>
-          this.#encoders.vectorsOf(batch, slots, new Map(), options.signal),
+        vectorsOf: (batch, { slots, settings }) =>
+          this.#encoders.vectorsOf(batch, slots, settings.passages, new Map(), options.signal),
       }),
     );
     await this.#maintenance.settle();
@@ -346,7 +357,14 @@ export class Collection {
       for (const state of store.diskStates) {
         if (built.has(state.segment)) continue;
         const file = await store.writeSideFile(state.segment, slot, "vec", (writer) =>
-          writeSlotVectors(state, added, encoder, writer, onBatch, signal),
+          writeSlotVectors(state, {
+            slot: added,
+            encoder,
+            passages: this.settings.passages,
+            sink: writer,
+            onBatch,
+            signal,
+          }),
         );
         built.set(state.segment, file);
       }
@@ -556,7 +574,7 @@ export class Collection {
   }
 
   /** Vectors that came with the documents, by slot. */
-  #given({ vectors }: UpsertOptions): Map<string, Embeddings> {
+  #given({ vectors }: UpsertOptions): Map<string, DocumentVectors> {
     if (vectors === undefined) return new Map();
     const slot = this.#store.activeSlot;
     if (slot !== null) return new Map([[slot.name, vectors]]);
@@ -569,7 +587,7 @@ export class Collection {
   async #buildInMemory(
     documents: readonly SerializedDocument[],
     slots: readonly EncoderSlot[],
-    vectors: ReadonlyMap<string, Embeddings>,
+    vectors: ReadonlyMap<string, DocumentVectors>,
   ): Promise<SegmentState[]> {
     const states: SegmentState[] = [];
     for (let from = 0; from < documents.length; from += docsPerStep) {
@@ -577,10 +595,7 @@ export class Collection {
       const to = Math.min(from + docsPerStep, documents.length);
       const builder = new SegmentBuilder(this.settings, slots);
       for (const document of documents.slice(from, to)) builder.add(document);
-      for (const [slot, { dimension, values }] of vectors) {
-        const rows = values.slice(from * dimension, to * dimension);
-        builder.addVectors(slot, { count: to - from, dimension, values: rows });
-      }
+      for (const [slot, all] of vectors) builder.addVectors(slot, sliceVectors(all, from, to));
       const sections = new MemorySections();
       builder.finish(sections);
       const state = wholeSegment(new Segment(null, sections));

@@ -1,8 +1,10 @@
 import type { Document } from "../corpus/document.js";
-import { type Embeddings, type Encoder, encodedText } from "../dense/encoder.js";
+import type { Encoder } from "../dense/encoder.js";
 import { AlreadyExistsError, EncoderMismatchError, InputError } from "../errors.js";
 import type { EncoderSlot } from "./collection-manifest.js";
 import type { CollectionSettings } from "./collection-settings.js";
+import type { DocumentVectors } from "./document-vectors.js";
+import { type PassageSettings, passagesOf } from "./passages.js";
 import { graphKey, type Segment } from "./segment.js";
 
 /** Name of the slot that a collection is created with. */
@@ -71,9 +73,9 @@ export function wantsGraph(
 /** Refuses vectors that do not fit the documents or the slot. */
 export function checkEmbeddings(
   slot: EncoderSlot,
-  embeddings: Embeddings,
+  embeddings: DocumentVectors,
   documentCount: number,
-): Embeddings {
+): DocumentVectors {
   const { dimension } = slot.encoder;
   if (embeddings.dimension !== dimension) {
     throw new EncoderMismatchError(
@@ -82,14 +84,17 @@ export function checkEmbeddings(
       { expected: dimension, got: embeddings.dimension, slot: slot.name },
     );
   }
-  if (
-    embeddings.count !== documentCount ||
-    embeddings.values.length !== documentCount * dimension
-  ) {
+  const { rowEnds = null } = embeddings;
+  const rowCount = rowEnds === null ? documentCount : (rowEnds.at(-1) ?? 0);
+  const isRight =
+    embeddings.count === rowCount &&
+    embeddings.values.length === rowCount * dimension &&
+    (rowEnds === null || isAscending(rowEnds, documentCount));
+  if (!isRight) {
     throw new InputError(
-      `expected ${documentCount} vectors for ${documentCount} documents, got ${embeddings.count} ` +
+      `expected ${rowCount} vectors for ${documentCount} documents, got ${embeddings.count} ` +
         `(${embeddings.values.length} values of dimension ${dimension})`,
-      { expected: documentCount, got: embeddings.count },
+      { expected: rowCount, got: embeddings.count },
     );
   }
   const { values } = embeddings;
@@ -101,6 +106,44 @@ export function checkEmbeddings(
     );
   }
   return embeddings;
+}
+
+/** Whether each of the documents has at least one row. */
+function isAscending(rowEnds: Uint32Array, documentCount: number): boolean {
+  return rowEnds.length === documentCount && rowEnds.every((end, i) => end > (rowEnds[i - 1] ?? 0));
+}
+
+/**
+ * Vectors of documents by an encoder, one for each passage where there are passages.
+ *
+ * @throws {InputError} the encoder returned something else
+ */
+export async function encodeDocuments(
+  slot: EncoderSlot,
+  encoder: Encoder,
+  documents: readonly Document[],
+  passages: PassageSettings | null,
+  signal: AbortSignal | undefined,
+): Promise<DocumentVectors> {
+  const texts: string[] = [];
+  const rowEnds = new Uint32Array(documents.length);
+  for (const [i, document] of documents.entries()) {
+    for (const text of passagesOf(document, passages)) texts.push(text);
+    rowEnds[i] = texts.length;
+  }
+  if (texts.length === 0) {
+    return { count: 0, dimension: slot.encoder.dimension, values: new Float32Array(0) };
+  }
+  const { count, dimension, values } = await encoder.encodeDocuments(texts, signal);
+  if (count !== texts.length) {
+    throw new InputError(`expected ${texts.length} vectors for as many texts, got ${count}`, {
+      expected: texts.length,
+      got: count,
+    });
+  }
+  const hasPassages = texts.length > documents.length;
+  const vectors = { count, dimension, values, rowEnds: hasPassages ? rowEnds : null };
+  return checkEmbeddings(slot, vectors, documents.length);
 }
 
 /** The encoders at hand, and which slots they belong to. */
@@ -134,6 +177,7 @@ export class EncoderSet {
   /**
    * Vectors of the documents for every slot: the ones given, the rest encoded.
    *
+   * @param passages how long documents are cut; null: never
    * @param given vectors by slot that the caller has already
    * @throws {EncoderMismatchError} no right encoder for a slot whose vectors are not given
    * @throws {InputError} vectors given do not fit the documents
@@ -141,16 +185,18 @@ export class EncoderSet {
   async vectorsOf(
     documents: readonly Document[],
     slots: readonly EncoderSlot[],
-    given: ReadonlyMap<string, Embeddings>,
+    passages: PassageSettings | null,
+    given: ReadonlyMap<string, DocumentVectors>,
     signal?: AbortSignal,
-  ): Promise<ReadonlyMap<string, Embeddings>> {
-    if (slots.length === 0) return new Map();
-    const texts = documents.map(encodedText);
+  ): Promise<ReadonlyMap<string, DocumentVectors>> {
     const encoded = await Promise.all(
       slots.map(async (slot) => {
-        const embeddings =
-          given.get(slot.name) ?? (await this.#required(slot).encodeDocuments(texts, signal));
-        return [slot.name, checkEmbeddings(slot, embeddings, documents.length)] as const;
+        const known = given.get(slot.name);
+        const vectors =
+          known === undefined
+            ? await encodeDocuments(slot, this.#required(slot), documents, passages, signal)
+            : checkEmbeddings(slot, known, documents.length);
+        return [slot.name, vectors] as const;
       }),
     );
     return new Map(encoded);

@@ -1,5 +1,5 @@
-import type { Embeddings } from "../dense/encoder.js";
 import { CorruptIndexError } from "../errors.js";
+import type { DocumentVectors } from "./document-vectors.js";
 
 /*
  * One change of a collection as one log record, little-endian:
@@ -8,6 +8,9 @@ import { CorruptIndexError } from "../errors.js";
  *           per slot: name length u32, name, dimension u32
  *           per document: length u32, JSON in UTF-8
  *           per slot: float32 [documents, dimension]
+ *   upsert of documents with several vectors (passages)
+ *           u8 = 3, then as above, but per slot: u32 [documents], the row behind the last one of
+ *           each document, float32 [rows, dimension]
  *   delete  u8 = 2, id count u32, per id: length u32, UTF-8
  *
  * Vectors are logged with their documents, so that recovery needs no encoder.
@@ -17,7 +20,7 @@ import { CorruptIndexError } from "../errors.js";
 export interface UpsertRecord {
   readonly kind: "upsert";
   readonly documents: readonly Uint8Array[];
-  readonly vectors: ReadonlyMap<string, Embeddings>;
+  readonly vectors: ReadonlyMap<string, DocumentVectors>;
 }
 
 export interface DeleteRecord {
@@ -29,6 +32,7 @@ export type LogRecord = UpsertRecord | DeleteRecord;
 
 const upsertKind = 1;
 const deleteKind = 2;
+const passagesKind = 3;
 
 export function encodeLogRecord(record: LogRecord): Uint8Array {
   return record.kind === "upsert" ? encodeUpsert(record) : encodeDelete(record);
@@ -42,36 +46,46 @@ export function decodeLogRecord(bytes: Uint8Array, label: string): LogRecord {
     const docIds = Array.from({ length: reader.uint32() }, () => reader.text());
     return { kind: "delete", docIds };
   }
-  if (kind !== upsertKind) throw reader.invalid(`kind ${kind}`);
+  if (kind !== upsertKind && kind !== passagesKind) throw reader.invalid(`kind ${kind}`);
   const count = reader.uint32();
   const slots = Array.from({ length: reader.uint32() }, () => ({
     name: reader.text(),
     dimension: reader.uint32(),
   }));
   const documents = Array.from({ length: count }, () => reader.bytes(reader.uint32()));
-  const vectors = new Map<string, Embeddings>();
+  const vectors = new Map<string, DocumentVectors>();
   for (const { name, dimension } of slots) {
     // Copied: the values stand at any offset in the record.
-    const values = new Float32Array(reader.bytes(4 * count * dimension).slice().buffer);
-    vectors.set(name, { count, dimension, values });
+    if (kind === upsertKind) {
+      const values = new Float32Array(reader.bytes(4 * count * dimension).slice().buffer);
+      vectors.set(name, { count, dimension, values });
+      continue;
+    }
+    const rowEnds = new Uint32Array(reader.bytes(4 * count).slice().buffer);
+    if (rowEnds.some((end, i) => end <= (rowEnds[i - 1] ?? 0))) {
+      throw reader.invalid("documents without vectors");
+    }
+    const rowCount = rowEnds.at(-1) ?? 0;
+    const values = new Float32Array(reader.bytes(4 * rowCount * dimension).slice().buffer);
+    vectors.set(name, { count: rowCount, dimension, values, rowEnds });
   }
   return { kind: "upsert", documents, vectors };
 }
 
 function encodeUpsert({ documents, vectors }: UpsertRecord): Uint8Array {
-  const slots = [...vectors].map(([name, embeddings]) => ({
+  const hasPassages = [...vectors.values()].some(({ rowEnds = null }) => rowEnds !== null);
+  const slots = [...vectors].map(([name, { dimension, values, rowEnds }]) => ({
     name: Buffer.from(name, "utf8"),
-    dimension: embeddings.dimension,
-    values: Buffer.from(
-      embeddings.values.buffer,
-      embeddings.values.byteOffset,
-      embeddings.values.byteLength,
-    ),
+    dimension,
+    rowEnds: hasPassages ? bytesOf(rowEnds ?? oneEach(documents.length)) : new Uint8Array(0),
+    values: bytesOf(values),
   }));
   let byteLength = 9;
-  for (const { name, values } of slots) byteLength += 8 + name.byteLength + values.byteLength;
+  for (const { name, rowEnds, values } of slots) {
+    byteLength += 8 + name.byteLength + rowEnds.byteLength + values.byteLength;
+  }
   for (const document of documents) byteLength += 4 + document.byteLength;
-  const writer = new RecordWriter(byteLength, upsertKind);
+  const writer = new RecordWriter(byteLength, hasPassages ? passagesKind : upsertKind);
   writer.uint32(documents.length);
   writer.uint32(slots.length);
   for (const { name, dimension } of slots) {
@@ -79,8 +93,20 @@ function encodeUpsert({ documents, vectors }: UpsertRecord): Uint8Array {
     writer.uint32(dimension);
   }
   for (const document of documents) writer.sized(document);
-  for (const { values } of slots) writer.bytes(values);
+  for (const { rowEnds, values } of slots) {
+    writer.bytes(rowEnds);
+    writer.bytes(values);
+  }
   return writer.record;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Row ends of documents with one vector each. */
+function oneEach(documentCount: number): Uint32Array {
+  return Uint32Array.from({ length: documentCount }, (_, i) => i + 1);
 }
 
 function encodeDelete({ docIds }: DeleteRecord): Uint8Array {

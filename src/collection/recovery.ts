@@ -1,13 +1,13 @@
 import path from "node:path";
 import { analyzerNamed } from "../analysis/analyzers.js";
 import type { Document } from "../corpus/document.js";
-import type { Embeddings } from "../dense/encoder.js";
 import { CorruptIndexError, type SearchError } from "../errors.js";
 import type { FileSystem } from "../store/file-system.js";
 import { MemorySections } from "../store/memory-sections.js";
 import { SegmentFile } from "../store/segment-file.js";
 import { type LogContents, readLog } from "../store/write-ahead-log.js";
 import type { CollectionManifest, SegmentEntry } from "./collection-manifest.js";
+import { type DocumentVectors, sliceVectors } from "./document-vectors.js";
 import { withIdsRemoved } from "./live-states.js";
 import { decodeLogRecord } from "./log-record.js";
 import { Segment } from "./segment.js";
@@ -134,7 +134,7 @@ function readLogs(
 /** A document as the log last saw it. */
 interface LoggedDocument {
   readonly json: Uint8Array;
-  readonly vectors: ReadonlyMap<string, { readonly embeddings: Embeddings; readonly row: number }>;
+  readonly vectors: ReadonlyMap<string, { readonly rows: DocumentVectors; readonly at: number }>;
 }
 
 /**
@@ -153,10 +153,10 @@ export function replay(
       for (const docId of record.docIds) last.set(docId, null);
       continue;
     }
-    for (const [row, json] of record.documents.entries()) {
+    for (const [at, json] of record.documents.entries()) {
       const { _id } = JSON.parse(Buffer.from(json).toString("utf8")) as Document;
       const vectors = new Map(
-        [...record.vectors].map(([slot, embeddings]) => [slot, { embeddings, row }] as const),
+        [...record.vectors].map(([slot, rows]) => [slot, { rows, at }] as const),
       );
       last.set(_id, { json, vectors });
     }
@@ -181,18 +181,14 @@ function buildReplayed(
     for (const { name, encoder } of manifest.slots) {
       const { dimension } = encoder;
       const logged = vectors.get(name);
-      if (logged === undefined || logged.embeddings.dimension !== dimension) {
+      if (logged === undefined || logged.rows.dimension !== dimension) {
         throw new CorruptIndexError(
           `the log has document ${document._id} without a vector of slot ${name}: index the ` +
             "document again",
           { docId: document._id, slot: name },
         );
       }
-      const values = logged.embeddings.values.slice(
-        logged.row * dimension,
-        (logged.row + 1) * dimension,
-      );
-      builder.addVectors(name, { count: 1, dimension, values });
+      builder.addVectors(name, sliceVectors(logged.rows, logged.at, logged.at + 1));
     }
   }
   const sections = new MemorySections();

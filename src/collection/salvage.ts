@@ -139,9 +139,10 @@ function rebuild(
     for (const { name } of slots) {
       const vectors = segment.vectors(name);
       const { dimension } = vectors;
-      const row = rowsOf(vectors, docOrd)[0];
-      const values = vectors.values.slice(row * dimension, (row + 1) * dimension);
-      builder.addVectors(name, { count: 1, dimension, values });
+      const [first, end] = rowsOf(vectors, docOrd);
+      const values = vectors.values.slice(first * dimension, end * dimension);
+      const count = end - first;
+      builder.addVectors(name, { count, dimension, values, rowEnds: Uint32Array.of(count) });
     }
   }
   if (builder.docCount === 0) return null;

@@ -1,6 +1,5 @@
 import { analyzerNamed } from "../analysis/analyzers.js";
 import type { Document } from "../corpus/document.js";
-import type { Embeddings } from "../dense/encoder.js";
 import { VectorsBuilder } from "../dense/vectors.js";
 import { ColumnsBuilder } from "../filter/columns-builder.js";
 import { Bitset } from "../numeric/bitset.js";
@@ -9,6 +8,7 @@ import type { SectionSink } from "../store/sections.js";
 import type { EncoderSlot } from "./collection-manifest.js";
 import { type CollectionSettings, sparseSettingsOf } from "./collection-settings.js";
 import { DocumentIdsBuilder } from "./document-ids.js";
+import { type DocumentVectors, documentRows } from "./document-vectors.js";
 import { DocumentOffsets, documentFrame } from "./stored-documents.js";
 
 /** A document with its JSON in UTF-8, made once and then logged and stored. */
@@ -74,10 +74,19 @@ export class SegmentBuilder {
   }
 
   /** Vectors of the next documents in the slot, in the order of {@link add}. */
-  addVectors(slot: string, embeddings: Embeddings): void {
+  addVectors(slot: string, vectors: DocumentVectors): void {
     const builder = this.#vectors.get(slot);
     if (builder === undefined) throw new Error(`there is no slot ${slot}`);
-    builder.add(embeddings);
+    const { rowEnds = null, dimension, values } = vectors;
+    if (rowEnds === null) {
+      builder.add(vectors);
+      return;
+    }
+    for (let i = 0; i < rowEnds.length; i++) {
+      const [first, end] = documentRows(vectors, i);
+      const rows = values.subarray(first * dimension, end * dimension);
+      builder.addPassages({ count: end - first, dimension, values: rows });
+    }
   }
 
   /** Ordinals of documents that a later one of the same id replaces; null if there are none. */

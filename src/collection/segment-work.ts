@@ -1,7 +1,6 @@
 import path from "node:path";
 import type { Worker } from "node:worker_threads";
 import type { Document } from "../corpus/document.js";
-import type { Embeddings } from "../dense/encoder.js";
 import {
   CorruptIndexError,
   type ErrorFacts,
@@ -17,6 +16,7 @@ import { SegmentFile } from "../store/segment-file.js";
 import { SegmentFileWriter } from "../store/segment-file-writer.js";
 import type { EncoderSlot } from "./collection-manifest.js";
 import type { CollectionSettings } from "./collection-settings.js";
+import type { DocumentVectors } from "./document-vectors.js";
 import { Segment } from "./segment.js";
 import { SegmentBuilder } from "./segment-builder.js";
 import { mergeSegments } from "./segment-merge.js";
@@ -61,7 +61,7 @@ export type ThreadJob = MergeJob | BuildJob;
 export interface DocumentBatch {
   readonly json: Uint8Array;
   readonly offsets: Uint32Array;
-  readonly vectors: readonly (readonly [string, Embeddings])[];
+  readonly vectors: readonly (readonly [string, DocumentVectors])[];
 }
 
 export type BuildRequest =
@@ -151,7 +151,7 @@ export function openBatchIndexer(job: BuildJob, fileSystem: FileSystem): BatchIn
 /** Packs documents and vectors so that they can be handed to another thread without copying. */
 export function packBatch(
   documents: readonly Document[],
-  vectors: ReadonlyMap<string, Embeddings>,
+  vectors: ReadonlyMap<string, DocumentVectors>,
 ): DocumentBatch {
   const parts = documents.map((document) => Buffer.from(JSON.stringify(document), "utf8"));
   const offsets = new Uint32Array(parts.length + 1);

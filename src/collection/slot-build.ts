@@ -1,8 +1,10 @@
-import { type Encoder, encodedText } from "../dense/encoder.js";
+import type { Encoder } from "../dense/encoder.js";
 import { VectorsBuilder } from "../dense/vectors.js";
 import type { SectionSink } from "../store/sections.js";
 import type { EncoderSlot } from "./collection-manifest.js";
-import { checkEmbeddings } from "./encoder-slots.js";
+import { documentRows } from "./document-vectors.js";
+import { encodeDocuments } from "./encoder-slots.js";
+import type { PassageSettings } from "./passages.js";
 import type { SegmentState } from "./segment-state.js";
 
 export interface SlotBuildOptions {
@@ -16,40 +18,46 @@ export interface SlotBuildOptions {
 /** Documents encoded in one call: enough that the encoder can sort them by length. */
 const docsPerBatch = 1024;
 
+export interface SlotVectorsWork {
+  readonly slot: EncoderSlot;
+  readonly encoder: Encoder;
+  readonly passages: PassageSettings | null;
+  readonly sink: SectionSink;
+  /** Called with the number of documents of each finished batch. */
+  readonly onBatch: (documents: number) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Writes the vectors of a segment's documents under one more encoder. Deleted documents get zeros:
- * rows are counted by docOrd, and nobody reads theirs.
- *
- * @param onBatch called with the number of documents of each finished batch
+ * every docOrd needs a row, and nobody reads theirs.
  */
 export async function writeSlotVectors(
   { segment, deleted }: SegmentState,
-  slot: EncoderSlot,
-  encoder: Encoder,
-  sink: SectionSink,
-  onBatch: (documents: number) => void,
-  signal: AbortSignal | undefined,
+  { slot, encoder, passages, sink, onBatch, signal }: SlotVectorsWork,
 ): Promise<void> {
   const { dimension } = slot.encoder;
   const builder = new VectorsBuilder(slot.encoder);
+  const zeros = { count: 1, dimension, values: new Float32Array(dimension) };
   for (let from = 0; from < segment.docCount; from += docsPerBatch) {
     signal?.throwIfAborted();
     const to = Math.min(from + docsPerBatch, segment.docCount);
-    const docOrds = Array.from({ length: to - from }, (_, i) => from + i).filter(
-      (docOrd) => !deleted?.has(docOrd),
-    );
-    const values = new Float32Array((to - from) * dimension);
-    if (docOrds.length > 0) {
-      const texts = docOrds.map((docOrd) => encodedText(segment.documents.document(docOrd)));
-      const encoded = await encoder.encodeDocuments(texts, signal);
-      const embeddings = checkEmbeddings(slot, encoded, texts.length);
-      for (const [i, docOrd] of docOrds.entries()) {
-        const row = embeddings.values.subarray(i * dimension, (i + 1) * dimension);
-        values.set(row, (docOrd - from) * dimension);
+    const docOrds = Array.from({ length: to - from }, (_, i) => from + i);
+    const documents = docOrds
+      .filter((docOrd) => !deleted?.has(docOrd))
+      .map((docOrd) => segment.documents.document(docOrd));
+    const vectors = await encodeDocuments(slot, encoder, documents, passages, signal);
+    let living = 0;
+    for (const docOrd of docOrds) {
+      if (deleted?.has(docOrd)) {
+        builder.addPassages(zeros);
+        continue;
       }
+      const [first, end] = documentRows(vectors, living++);
+      const values = vectors.values.subarray(first * dimension, end * dimension);
+      builder.addPassages({ count: end - first, dimension, values });
     }
-    builder.add({ count: to - from, dimension, values });
-    onBatch(docOrds.length);
+    onBatch(documents.length);
   }
   builder.finish(sink, slot.name);
 }

@@ -106,6 +106,14 @@ function describeStats(stats: CollectionStats, totalLength: number): string {
     ["analyzer", settings.analyzer],
     ["bm25", `${variant}(k1=${k1},b=${b}), mean length ${mean.toFixed(1)} terms`],
     ["fields", `title ${settings.boosts.title}, text ${settings.boosts.text}`],
+    ...(settings.passages === null
+      ? []
+      : [
+          [
+            "passages",
+            `${settings.passages.words} words, ${settings.passages.overlap} shared with the one before`,
+          ] satisfies [string, string],
+        ]),
     ["generation", String(stats.generation)],
     ["folder", stats.directory],
   ];

@@ -5,13 +5,21 @@ import { collectionDirectory } from "../../collection/collection-home.js";
 import { manifestFileName } from "../../collection/collection-manifest.js";
 import type { CollectionSettingsInput } from "../../collection/collection-settings.js";
 import { FirstBuild } from "../../collection/first-build.js";
+import type { PassageSettings } from "../../collection/passages.js";
 import { type CorpusFormat, type CorpusReader, openCorpus } from "../../corpus/open-corpus.js";
 import type { EncoderIdentity } from "../../dense/encoder.js";
 import { InputError } from "../../errors.js";
 import { ModelPool } from "../../pipeline/model-pool.js";
 import { bundledEncoder, SearchableCollection } from "../../pipeline/searchable-collection.js";
-import { homeDirectory, numberOption } from "../options.js";
-import { type CommonOptions, formatBytes, formatCount, printJson, say } from "../output.js";
+import { countOption, homeDirectory, numberOption } from "../options.js";
+import {
+  type CommonOptions,
+  formatBytes,
+  formatCount,
+  printJson,
+  say,
+  UsageError,
+} from "../output.js";
 import { formatSeconds, ProgressLine } from "../progress.js";
 import { sayRecovery } from "../session.js";
 
@@ -28,6 +36,8 @@ interface IndexOptions extends CommonOptions {
   readonly textBoost?: string;
   readonly positions?: boolean;
   readonly denseIndex?: "auto" | "exact" | "hnsw";
+  readonly passages?: string;
+  readonly passageOverlap?: string;
 }
 
 type Settings = Omit<CollectionSettingsInput, "encoder">;
@@ -156,7 +166,7 @@ async function append(
 /** What the line names must be what the collection was built with: nothing is ignored. */
 function refuseOtherSettings(
   options: IndexOptions,
-  { analyzer, positions, boosts, bm25, denseIndex }: Settings,
+  { analyzer, positions, boosts, bm25, denseIndex, passages }: Settings,
   { collection }: SearchableCollection,
 ): void {
   const { settings, encoderIdentity } = collection;
@@ -168,6 +178,8 @@ function refuseOtherSettings(
     ["--text-boost", boosts?.text, settings.boosts.text],
     ["--positions", positions, settings.positions],
     ["--dense-index", denseIndex, settings.denseIndex],
+    ["--passages", passages?.words, settings.passages?.words ?? 0],
+    ["--passage-overlap", passages?.overlap, settings.passages?.overlap ?? 0],
     [
       "--encoder",
       options.encoder === undefined ? undefined : options.encoder !== "none",
@@ -254,5 +266,22 @@ function settingsOf(options: IndexOptions): Settings {
     },
     bm25: { k1: numberOption("--k1", options.k1), b: numberOption("--b", options.b) },
     denseIndex: options.denseIndex,
+    passages: passagesOption(options),
   };
+}
+
+/** Words of a passage and of its overlap, by default a quarter of it. */
+function passagesOption({ passages, passageOverlap }: IndexOptions): PassageSettings | undefined {
+  const words = countOption("--passages", passages, 8);
+  const overlap = countOption("--passage-overlap", passageOverlap, 0);
+  if (words === undefined && overlap !== undefined) {
+    throw new UsageError("--passage-overlap goes with --passages, the words of a passage");
+  }
+  if (words === undefined) return undefined;
+  if (overlap !== undefined && overlap > words / 2) {
+    throw new UsageError(
+      `--passage-overlap must be at most half of --passages, got ${overlap} of ${words}`,
+    );
+  }
+  return { words, overlap: overlap ?? Math.floor(words / 4) };
 }
