@@ -41,6 +41,9 @@ const entries: readonly Entry[] = [
   request("CreateRequest", "Settings of a new collection.", requests.createRequestSchema),
   request("DocumentInput", "A document as it is sent.", requests.documentSchema),
   answer("SearchAnswer", "Hits, best first.", answers.searchAnswerSchema),
+  request("SimilarRequest", "Documents like another.", requests.similarRequestSchema),
+  answer("SimilarAnswer", "Documents like another, best first.", answers.similarAnswerSchema),
+  answer("Suggestions", "Titles that may be meant.", answers.suggestionsSchema),
   answer("Comparison", "Three lists and what they share.", answers.comparisonSchema),
   answer("Explanation", "Why a hit has its score.", answers.explanationSchema),
   answer(

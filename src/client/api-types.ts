@@ -90,6 +90,13 @@ export type SearchRequest = {
         readonly weights?: Readonly<Record<string, number>> | undefined;
       }
     | undefined;
+  readonly feedback?:
+    | {
+        readonly documents?: number | undefined;
+        readonly terms?: number | undefined;
+        readonly weight?: number | undefined;
+      }
+    | undefined;
   readonly rerank?:
     | {
         readonly model: string;
@@ -109,6 +116,7 @@ export type SearchRequest = {
   readonly fields?: readonly string[] | undefined;
   readonly facets?: readonly string[] | undefined;
   readonly allowDegraded?: boolean | undefined;
+  readonly cursor?: string | undefined;
 };
 
 /** One query in all modes. */
@@ -198,6 +206,13 @@ export type CompareRequest = {
     | {
         readonly method: "isr" | "logisr" | "borda" | "condorcet";
         readonly weights?: Readonly<Record<string, number>> | undefined;
+      }
+    | undefined;
+  readonly feedback?:
+    | {
+        readonly documents?: number | undefined;
+        readonly terms?: number | undefined;
+        readonly weight?: number | undefined;
       }
     | undefined;
   readonly bm25?:
@@ -302,6 +317,13 @@ export type ExplainRequest = {
     | {
         readonly method: "isr" | "logisr" | "borda" | "condorcet";
         readonly weights?: Readonly<Record<string, number>> | undefined;
+      }
+    | undefined;
+  readonly feedback?:
+    | {
+        readonly documents?: number | undefined;
+        readonly terms?: number | undefined;
+        readonly weight?: number | undefined;
       }
     | undefined;
   readonly rerank?:
@@ -443,6 +465,167 @@ export type SearchAnswer = {
             | undefined;
         }
       | undefined;
+  }>;
+  readonly cursor?: string | undefined;
+};
+
+/** Documents like another. */
+export type SimilarRequest = {
+  readonly mode?: "sparse" | "dense" | "hybrid" | undefined;
+  readonly limit?: number | undefined;
+  readonly offset?: number | undefined;
+  readonly filter?: Readonly<Record<string, unknown>> | string | undefined;
+  readonly depth?:
+    | {
+        readonly sparse?: number | undefined;
+        readonly dense?: number | undefined;
+      }
+    | undefined;
+  readonly fusion?:
+    | {
+        readonly method?: "weighted" | undefined;
+        readonly weights?: Readonly<Record<string, number>> | undefined;
+        readonly adaptive?: boolean | undefined;
+        readonly normalization?:
+          | "bounded"
+          | "unit"
+          | "theoretical"
+          | "min-max"
+          | "max"
+          | "sum"
+          | "z-score"
+          | "distribution"
+          | "rank"
+          | "none"
+          | Readonly<
+              Record<
+                string,
+                | "bounded"
+                | "unit"
+                | "theoretical"
+                | "min-max"
+                | "max"
+                | "sum"
+                | "z-score"
+                | "distribution"
+                | "rank"
+                | "none"
+              >
+            >
+          | undefined;
+      }
+    | {
+        readonly method: "rrf";
+        readonly weights?: Readonly<Record<string, number>> | undefined;
+        readonly rankConstant?: number | undefined;
+      }
+    | {
+        readonly method: "combsum" | "combmnz" | "combanz";
+        readonly weights?: Readonly<Record<string, number>> | undefined;
+        readonly normalization?:
+          | "bounded"
+          | "unit"
+          | "theoretical"
+          | "min-max"
+          | "max"
+          | "sum"
+          | "z-score"
+          | "distribution"
+          | "rank"
+          | "none"
+          | Readonly<
+              Record<
+                string,
+                | "bounded"
+                | "unit"
+                | "theoretical"
+                | "min-max"
+                | "max"
+                | "sum"
+                | "z-score"
+                | "distribution"
+                | "rank"
+                | "none"
+              >
+            >
+          | undefined;
+      }
+    | {
+        readonly method: "isr" | "logisr" | "borda" | "condorcet";
+        readonly weights?: Readonly<Record<string, number>> | undefined;
+      }
+    | undefined;
+  readonly explain?: boolean | undefined;
+  readonly fields?: readonly string[] | undefined;
+};
+
+/** Documents like another, best first. */
+export type SimilarAnswer = {
+  readonly id: string;
+  readonly mode: "sparse" | "dense" | "hybrid";
+  readonly tookMs: number;
+  readonly stages: ReadonlyArray<{
+    readonly name: string;
+    readonly candidates: number;
+    readonly ms: number;
+    readonly note?: string | undefined;
+  }>;
+  readonly terms: readonly string[];
+  readonly hits: ReadonlyArray<{
+    readonly id: string;
+    readonly rank: number;
+    readonly score: number;
+    readonly document: {
+      readonly _id: string;
+      readonly [field: string]: unknown;
+    };
+    readonly highlights?: Readonly<Record<string, readonly string[]>> | undefined;
+    readonly explain?:
+      | {
+          readonly sparse?:
+            | {
+                readonly rank: number | null;
+                readonly score: number | null;
+                readonly normalized: number | null;
+                readonly terms: ReadonlyArray<{
+                  readonly term: string;
+                  readonly tf: number;
+                  readonly df: number;
+                  readonly idf: number;
+                  readonly score: number;
+                }>;
+              }
+            | undefined;
+          readonly dense?:
+            | {
+                readonly rank: number | null;
+                readonly score: number | null;
+                readonly normalized: number | null;
+              }
+            | undefined;
+          readonly fusion?:
+            | {
+                readonly method: string;
+                readonly contributions: Readonly<Record<string, number>>;
+                readonly score: number;
+              }
+            | undefined;
+          readonly rerank?:
+            | {
+                readonly rankBefore: number;
+                readonly score: number;
+              }
+            | undefined;
+        }
+      | undefined;
+  }>;
+};
+
+/** Titles that may be meant. */
+export type Suggestions = {
+  readonly suggestions: ReadonlyArray<{
+    readonly title: string;
+    readonly id: string;
   }>;
 };
 

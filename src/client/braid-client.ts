@@ -15,7 +15,10 @@ import type {
   Readiness,
   SearchAnswer,
   SearchRequest,
+  SimilarAnswer,
+  SimilarRequest,
   StoredDocument,
+  Suggestions,
   UploadReport,
 } from "./api-types.js";
 import { ProblemError } from "./problem-error.js";
@@ -113,6 +116,41 @@ export class BraidClient {
   ): Promise<SearchAnswer> {
     const body = typeof request === "string" ? { query: request } : request;
     return this.#call("POST", `${pathOf(name)}/search`, body, options);
+  }
+
+  /** Every page of a search, each as it is asked for. */
+  async *pages(
+    name: string,
+    request: SearchRequest,
+    options?: CallOptions,
+  ): AsyncGenerator<SearchAnswer> {
+    let cursor: string | undefined = request.cursor;
+    do {
+      const page: SearchAnswer = await this.search(
+        name,
+        cursor === undefined ? request : { ...request, offset: undefined, cursor },
+        options,
+      );
+      if (page.hits.length > 0) yield page;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  /** Documents like one that is there. */
+  similar(
+    name: string,
+    id: string,
+    request: SimilarRequest = {},
+    options?: CallOptions,
+  ): Promise<SimilarAnswer> {
+    const where = `${pathOf(name)}/documents/${encodeURIComponent(id)}/similar`;
+    return this.#call("POST", where, request, options);
+  }
+
+  /** Titles that what was typed may be the beginning of. */
+  suggest(name: string, typed: string, options?: CallOptions): Promise<Suggestions> {
+    const where = `${pathOf(name)}/suggest?q=${encodeURIComponent(typed)}`;
+    return this.#call("GET", where, undefined, options);
   }
 
   compare(name: string, request: CompareRequest, options?: CallOptions): Promise<Comparison> {

@@ -12,7 +12,10 @@ export type {
   Readiness,
   SearchAnswer,
   SearchRequest,
+  SimilarAnswer,
+  SimilarRequest,
   StoredDocument,
+  Suggestions,
   UploadReport,
 } from "./api-types.js";
 export { BraidClient, type CallOptions, type ClientOptions } from "./braid-client.js";

@@ -12,6 +12,7 @@ import type { Bm25Parameters } from "../sparse/bm25.js";
 import { parseSparseQuery, plainQueryText } from "../sparse/parse-query.js";
 import { bagOfWords, type SparseQuery } from "../sparse/sparse-query.js";
 import { acceptedDocuments } from "./accepted-documents.js";
+import { withFeedbackTerms, withFeedbackVectors } from "./feedback.js";
 import type { SearchMode, SearchRequest } from "./search-request.js";
 import type { StageClock } from "./stage-clock.js";
 
@@ -57,6 +58,7 @@ export interface DenseLeg extends Leg {
 export interface Retrieval {
   readonly snapshot: Snapshot;
   readonly mode: SearchMode;
+  /** What the sparse leg was asked, with the terms that feedback added. */
   readonly query: SparseQuery;
   readonly bm25: Partial<Bm25Parameters>;
   /** Per segment the documents that may be hits; null: all. */
@@ -105,7 +107,7 @@ export async function retrieve(
   const mode = modeOf(snapshot, request);
   const wanted = legsOf(mode);
   const analyzer = analyzerNamed(snapshot.settings.analyzer);
-  const query =
+  const asked =
     request.syntax === "plain"
       ? bagOfWords(analyzer.terms(request.query))
       : parseSparseQuery(request.query, analyzer, {
@@ -113,7 +115,7 @@ export async function retrieve(
           fuzzy: request.fuzzy,
         });
   const bm25 = bm25Of(request);
-  const accept = await acceptedCandidates(snapshot, query, request.filter, clock);
+  const accept = await acceptedCandidates(snapshot, asked, request.filter, clock);
 
   // The encoder works in its own thread while the sparse leg is searched here.
   const encoding = wanted.includes("dense")
@@ -124,8 +126,11 @@ export async function retrieve(
   const sparse = wanted.includes("sparse")
     ? await clock.time(
         "sparse",
-        (leg: SparseLeg) => leg.ranking.length,
-        () => sparseLeg(snapshot, query, request, bm25, accept),
+        ({ leg }: { leg: SparseLeg }) => leg.ranking.length,
+        () => {
+          const query = expandedQuery(snapshot, asked, request, bm25, accept);
+          return { query, leg: sparseLeg(snapshot, query, request, bm25, accept) };
+        },
       )
     : null;
 
@@ -140,10 +145,10 @@ export async function retrieve(
   return {
     snapshot,
     mode,
-    query,
+    query: sparse?.query ?? asked,
     bm25,
     accept,
-    sparse,
+    sparse: sparse?.leg ?? null,
     dense,
     degradedReason: failure.reason,
   };
@@ -184,7 +189,25 @@ async function encodeQuery(
   return { vector: values, ms: performance.now() - startedMs };
 }
 
-function sparseLeg(
+/** The query, with feedback terms where the request wants them. */
+function expandedQuery(
+  snapshot: Snapshot,
+  query: SparseQuery,
+  { feedback }: SearchRequest,
+  bm25: Partial<Bm25Parameters>,
+  accept: readonly Bitset[] | null,
+): SparseQuery {
+  if (feedback === undefined) return query;
+  const hits = snapshot.sparse.search(query, {
+    depth: feedback.documents,
+    bm25,
+    ...(accept === null ? {} : { accept }),
+  });
+  return withFeedbackTerms(snapshot, query, hits, feedback);
+}
+
+/** The sparse leg's answer to a parsed query. */
+export function sparseLeg(
   snapshot: Snapshot,
   query: SparseQuery,
   request: SearchRequest,
@@ -220,17 +243,21 @@ async function denseLeg(
     () => {
       const searcher = snapshot.dense;
       if (searcher === null) throw new Error("a collection with an encoder has a dense leg");
-      const hits = searcher.search(encoded.vector, {
-        depth: request.depth.dense,
-        accept: accept ?? undefined,
-      });
-      return { ranking: candidates(snapshot, hits), queryVector: encoded.vector };
+      const { depth, feedback } = request;
+      const options = { accept: accept ?? undefined };
+      let queryVector = encoded.vector;
+      if (feedback !== undefined) {
+        const first = searcher.search(queryVector, { ...options, depth: feedback.documents });
+        queryVector = withFeedbackVectors(snapshot, queryVector, first, feedback);
+      }
+      const hits = searcher.search(queryVector, { ...options, depth: depth.dense });
+      return { ranking: candidates(snapshot, hits), queryVector };
     },
   );
 }
 
 /** Hits with their names, as fusion and callers read them. */
-function candidates(snapshot: Snapshot, hits: LegHits): Candidate[] {
+export function candidates(snapshot: Snapshot, hits: LegHits): Candidate[] {
   const named = new Array<Candidate>(hits.count);
   for (let i = 0; i < hits.count; i++) {
     // In bounds: i < count, and hits name segments of this snapshot.

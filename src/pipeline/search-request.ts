@@ -3,6 +3,7 @@ import { InputError } from "../errors.js";
 import type { Filter } from "../filter/filter.js";
 import { filterSchema } from "../filter/filter-schema.js";
 import { type Fusion, type FusionInput, fusionSchema } from "../fusion/fusion.js";
+import type { ScoredDoc } from "../run/ranking.js";
 
 /** The ways to ask: one leg alone, or both fused. */
 export type SearchMode = "sparse" | "dense" | "hybrid";
@@ -14,6 +15,8 @@ export const requestLimits = {
   depth: 100_000,
   limit: 10_000,
   rerankDepth: 1_000,
+  feedbackDocuments: 100,
+  feedbackTerms: 200,
   facets: 20,
   fields: 100,
 } as const;
@@ -27,6 +30,20 @@ export interface RerankRequest {
   /** Stop after so many milliseconds with the best order so far. */
   readonly budgetMs?: number | undefined;
   /** 1: the reranker's score decides; less: mixed with the first stage's, both min-max normalised. */
+  readonly weight: number;
+}
+
+/**
+ * Feedback expansion: the best hits of a first pass are taken to be relevant, and each leg is asked
+ * again with what they add to its query (RM3 in the sparse leg, Rocchio's mean in the dense one).
+ * The first pass is bound by the filter, so scores depend on it; they do not depend on the page.
+ */
+export interface FeedbackRequest {
+  /** Hits of each leg that are taken to be relevant. */
+  readonly documents: number;
+  /** Terms that the sparse query gets at most. */
+  readonly terms: number;
+  /** Weight of the original query beside what is added; 1 changes nothing. */
   readonly weight: number;
 }
 
@@ -45,10 +62,13 @@ export interface SearchRequest {
   readonly mode?: SearchMode | undefined;
   readonly limit: number;
   readonly offset: number;
+  /** Begin after this hit of the page before instead of at `offset`; holds while others come and go. */
+  readonly after?: ScoredDoc | undefined;
   readonly filter?: Filter | undefined;
   /** How many candidates each leg returns. Never depends on `limit`, so scores do not either. */
   readonly depth: { readonly sparse: number; readonly dense: number };
   readonly fusion?: Fusion | undefined;
+  readonly feedback?: FeedbackRequest | undefined;
   readonly rerank?: RerankRequest | undefined;
   /** BM25 parameters of this query alone. */
   readonly bm25?: { readonly k1?: number | undefined; readonly b?: number | undefined } | undefined;
@@ -82,6 +102,7 @@ export type SearchRequestInput = { readonly query: string } & {
   /** JSON or text form; see `filter/`. */
   readonly filter?: unknown;
   readonly fusion?: FusionInput | undefined;
+  readonly feedback?: Partial<FeedbackRequest> | undefined;
   readonly rerank?: (Pick<RerankRequest, "model"> & Partial<RerankRequest>) | undefined;
 };
 
@@ -105,6 +126,13 @@ export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictOb
     .strictObject({ sparse: depthSchema.default(1000), dense: depthSchema.default(1000) })
     .prefault({}),
   fusion: fusionSchema.optional(),
+  feedback: z
+    .strictObject({
+      documents: z.int().min(1).max(requestLimits.feedbackDocuments).default(10),
+      terms: z.int().min(1).max(requestLimits.feedbackTerms).default(20),
+      weight: z.number().min(0.01).max(1).default(0.7),
+    })
+    .optional(),
   rerank: z
     .strictObject({
       model: z.string().min(1).max(256),

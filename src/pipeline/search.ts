@@ -4,7 +4,7 @@ import { facetCounts, topFacets } from "../filter/facet-counts.js";
 import type { FusedRanking } from "../fusion/fused-ranking.js";
 import type { Fusion } from "../fusion/fusion.js";
 import type { Bitset } from "../numeric/bitset.js";
-import type { Ranking } from "../run/ranking.js";
+import { compareScoredDocs, type Ranking, type ScoredDoc } from "../run/ranking.js";
 import { acceptedDocuments } from "./accepted-documents.js";
 import { explainHit } from "./explain-hit.js";
 import { highlighter } from "./highlight-hit.js";
@@ -44,7 +44,8 @@ export async function search(
   const final = await rerankCandidates(source, snapshot, request, first.ranking, clock, signal);
   const { ranking } = final;
 
-  const page = ranking.slice(request.offset, request.offset + request.limit);
+  const start = request.after === undefined ? request.offset : placeAfter(ranking, request.after);
+  const page = ranking.slice(start, start + request.limit);
   const highlightsOf = request.highlight ? highlighter(snapshot, retrieval.query) : null;
   const hits = page.map(({ docId, score }, i): SearchHit => {
     const place = snapshot.locate(docId);
@@ -52,7 +53,7 @@ export async function search(
     const document = snapshot.segments[place.segmentOrd]!.document(place.docOrd);
     return {
       id: docId,
-      rank: request.offset + i + 1,
+      rank: start + i + 1,
       score,
       document: selectFields(document, request.fields),
       ...(highlightsOf === null ? {} : { highlights: highlightsOf(document) }),
@@ -77,6 +78,15 @@ export async function search(
     ...(reachable.facets === null ? {} : { facets: reachable.facets }),
     hits,
   };
+}
+
+/** Index of the first hit that is ranked after `last`, whether `last` is still there or not. */
+function placeAfter(ranking: Ranking, last: ScoredDoc): number {
+  // A reranked list is best first only within its parts: its own place counts where it has one.
+  const at = ranking.findIndex(({ docId }) => docId === last.docId);
+  if (at >= 0) return at + 1;
+  const after = ranking.findIndex((hit) => compareScoredDocs(hit, last) > 0);
+  return after < 0 ? ranking.length : after;
 }
 
 /** The ranking before reranking: one leg as it is, or both fused. */

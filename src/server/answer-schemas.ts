@@ -72,6 +72,20 @@ export const searchAnswerSchema: z.ZodType = z.strictObject({
   total: count,
   facets: facets.optional(),
   hits: z.array(hit),
+  cursor: z.string().optional(),
+});
+
+export const similarAnswerSchema: z.ZodType = z.strictObject({
+  id: z.string(),
+  mode,
+  tookMs: ms,
+  stages: z.array(stage),
+  terms: z.array(z.string()),
+  hits: z.array(hit),
+});
+
+export const suggestionsSchema: z.ZodType = z.strictObject({
+  suggestions: z.array(z.strictObject({ title: z.string(), id: z.string() })),
 });
 
 const overlap = z.strictObject({ common: count, jaccard: z.number().min(0).max(1) });

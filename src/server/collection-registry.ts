@@ -33,6 +33,11 @@ export class CollectionRegistry {
     return listCollections(this.home).map(({ name }) => name);
   }
 
+  /** Whether there is a collection of that name, whatever its state. */
+  has(name: string): boolean {
+    return existsSync(path.join(collectionDirectory(this.home, name), manifestFileName));
+  }
+
   /**
    * @throws {NotFoundError} no collection of that name
    * @throws what opening throws
@@ -41,7 +46,7 @@ export class CollectionRegistry {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
     const directory = collectionDirectory(this.home, name);
-    if (!existsSync(path.join(directory, manifestFileName))) {
+    if (!this.has(name)) {
       return Promise.reject(
         new NotFoundError(`there is no collection ${name}`, { collection: name }),
       );

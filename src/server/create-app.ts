@@ -6,6 +6,7 @@ import {
   InputError,
   NotFoundError,
   OverloadedError,
+  SearchError,
 } from "../errors.js";
 import { includesScope } from "./api-keys.js";
 import {
@@ -22,7 +23,14 @@ import { servePage } from "./page-assets.js";
 import { problemHandler } from "./problem.js";
 import { readQueryString } from "./query-string.js";
 import { hasBody, mediaTypeOf, readJsonBody } from "./request-body.js";
-import { compareCall, explainCall, searchByUrlCall, searchCall } from "./search-calls.js";
+import {
+  compareCall,
+  explainCall,
+  searchByUrlCall,
+  searchCall,
+  similarCall,
+  suggestCall,
+} from "./search-calls.js";
 import type { Handler, Service } from "./service.js";
 
 const handlers: Readonly<Record<string, Handler>> = {
@@ -35,6 +43,8 @@ const handlers: Readonly<Record<string, Handler>> = {
   deleteDocument: deleteDocumentCall,
   search: searchCall,
   searchByUrl: searchByUrlCall,
+  similar: similarCall,
+  suggest: suggestCall,
   compare: compareCall,
   explain: explainCall,
   health: healthCall,
@@ -157,10 +167,22 @@ async function answer(
     await (timer === undefined ? work : orAborted(work, signal));
   } catch (error) {
     // Whatever the abort made fail on its way, the reason is why.
-    throw stop.signal.aborted ? stop.signal.reason : error;
+    if (stop.signal.aborted) throw stop.signal.reason;
+    throw droppedMeanwhile(service, request, error) ?? error;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A collection that is dropped under a request fails it in many ways: all of them mean this. */
+function droppedMeanwhile(
+  { registry }: Service,
+  request: Request,
+  error: unknown,
+): NotFoundError | null {
+  const name = request.params["collection"];
+  if (error instanceof SearchError || typeof name !== "string" || registry.has(name)) return null;
+  return new NotFoundError(`collection ${name} was dropped meanwhile`, { collection: name });
 }
 
 /** The work's end or the abort, whichever is first: a deadline holds even for work that cannot stop. */

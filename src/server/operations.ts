@@ -10,7 +10,9 @@ import {
   healthSchema,
   readinessSchema,
   searchAnswerSchema,
+  similarAnswerSchema,
   storedDocumentSchema,
+  suggestionsSchema,
   uploadSchema,
 } from "./answer-schemas.js";
 import type { Operation, QueryParameter } from "./operation.js";
@@ -20,6 +22,7 @@ import {
   documentSchema,
   explainRequestSchema,
   serviceSearchSchema,
+  similarRequestSchema,
 } from "./request-schemas.js";
 
 /** Media types of documents, one JSON object a line. */
@@ -37,8 +40,8 @@ const searchParameters: Readonly<Record<string, QueryParameter>> = {
     description: "the query",
     schema: { pattern: "\\S", maxLength: 4000 },
   },
-  prefix: { kind: "boolean", description: "take the last word as the beginning of one" },
-  fuzzy: { kind: "boolean", description: "also find words that are spelt a little differently" },
+  prefix: { kind: "boolean", description: "let word* stand for all words that begin so" },
+  fuzzy: { kind: "boolean", description: "let word~ stand for words spelt nearly so" },
   mode: { kind: "text", description: "which legs answer", schema: { enum: searchModes } },
   syntax: {
     kind: "text",
@@ -60,6 +63,7 @@ const searchParameters: Readonly<Record<string, QueryParameter>> = {
     description: "candidates of each leg",
     schema: { minimum: 1, maximum: 100_000 },
   },
+  cursor: { kind: "text", description: "where the page before ended" },
   filter: { kind: "text", description: "filter as text (`year >= 2020`) or as JSON" },
   fusion: { kind: "text", description: 'for instance "rrf(k=60)" or "weighted(dense=0.5)"' },
   explain: { kind: "boolean", description: "say why each hit has its score" },
@@ -188,6 +192,43 @@ export const operations: readonly Operation[] = [
       304: { description: "nothing has changed since" },
     },
     problems: [404, 409, 423],
+  },
+  {
+    id: "similar",
+    method: "post",
+    path: `${collection}/documents/{id}/similar`,
+    tag: "search",
+    scope: "read",
+    summary: "Documents like one that is there",
+    description: "By its stored vector and its most telling terms; nothing is encoded.",
+    body: { required: false, content: { "application/json": similarRequestSchema } },
+    answers: {
+      200: { description: "hits, best first, without the document", schema: similarAnswerSchema },
+    },
+    problems: [404, 409, 413, 415, 423],
+  },
+  {
+    id: "suggest",
+    method: "get",
+    path: `${collection}/suggest`,
+    tag: "search",
+    scope: "read",
+    summary: "Titles that what was typed may be the beginning of",
+    query: {
+      q: {
+        kind: "text",
+        required: true,
+        description: "what was typed so far",
+        schema: { maxLength: 1000 },
+      },
+      limit: {
+        kind: "integer",
+        description: "most suggestions (8)",
+        schema: { minimum: 1, maximum: 50 },
+      },
+    },
+    answers: { 200: { description: "titles, best first", schema: suggestionsSchema } },
+    problems: [404, 423],
   },
   {
     id: "compare",

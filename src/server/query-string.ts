@@ -25,6 +25,10 @@ export function readQueryString(
           field: name,
         });
       }
+      const { maxLength } = parameter.schema ?? {};
+      if (typeof maxLength === "number" && [...text].length > maxLength) {
+        throw wrongValue(name, `at most ${maxLength} characters`, text);
+      }
       values[name] = parsedValue(name, text, parameter);
     }
   }

@@ -70,13 +70,51 @@ export const compareRequestSchema: z.ZodType<CompareRequest, unknown> = z
     search: { ...search, allowDegraded: false } as unknown as SearchRequest,
   }));
 
-/**
- * A search as the service takes it: like the library's, but a reranker is named and never a folder.
- */
-export const serviceSearchSchema: z.ZodType<SearchRequest, unknown> = searchRequestSchema.refine(
-  ({ rerank }) => rerank === undefined || modelNamePattern.test(rerank.model),
-  { message: "must be the name of a model, not a folder", path: ["rerank", "model"] },
-);
+/** A search as the service takes it: with cursors, and rerankers by name and never by folder. */
+export interface ServiceSearchRequest {
+  readonly search: SearchRequest;
+  readonly cursor: string | undefined;
+}
+
+export const serviceSearchSchema: z.ZodType<ServiceSearchRequest, unknown> = z
+  .strictObject({
+    ...searchShape,
+    cursor: z.string().min(1).max(2000).optional(),
+  })
+  .transform(({ cursor, ...search }) => ({ cursor, search: search as unknown as SearchRequest }))
+  .refine(({ search: { rerank } }) => rerank === undefined || modelNamePattern.test(rerank.model), {
+    message: "must be the name of a model, not a folder",
+    path: ["rerank", "model"],
+  })
+  .refine(({ cursor, search: { offset } }) => cursor === undefined || offset === 0, {
+    message: "goes without an offset",
+    path: ["cursor"],
+  });
+
+/** Fields of a search that mean nothing without a query. */
+const neutral = { query: "", syntax: "plain", prefix: false, fuzzy: false } as const;
+
+/** What can be asked of similar documents: a search's fields that need no query. */
+export const similarRequestSchema: z.ZodType<SearchRequest, unknown> = z
+  .strictObject({
+    mode: searchShape["mode"] as z.ZodType,
+    limit: searchShape["limit"] as z.ZodType,
+    offset: searchShape["offset"] as z.ZodType,
+    filter: searchShape["filter"] as z.ZodType,
+    depth: searchShape["depth"] as z.ZodType,
+    fusion: searchShape["fusion"] as z.ZodType,
+    explain: searchShape["explain"] as z.ZodType,
+    fields: searchShape["fields"] as z.ZodType,
+  })
+  .transform(
+    (request) =>
+      ({
+        ...neutral,
+        ...request,
+        allowDegraded: false,
+        highlight: false,
+      }) as unknown as SearchRequest,
+  );
 
 const docId = z.union([z.string().min(1).max(128).regex(new RegExp(docIdPattern)), z.int()]);
 const text = z.string().nullable();

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { InputError, OverloadedError } from "../errors.js";
 import { parseFusion } from "../fusion/fusion-text.js";
 import { compare } from "../pipeline/compare.js";
@@ -6,21 +7,24 @@ import { modeOf, type SearchSource } from "../pipeline/retrieval.js";
 import { search } from "../pipeline/search.js";
 import type { SearchAnswer, Stage } from "../pipeline/search-answer.js";
 import { parseWith, type SearchRequest } from "../pipeline/search-request.js";
-import type { SearchableCollection } from "../pipeline/searchable-collection.js";
+import { similarDocuments } from "../pipeline/similar-documents.js";
+import { suggestTitles } from "../pipeline/suggest-titles.js";
 import { collectionOf } from "./collection-calls.js";
 import type { QueryValue } from "./query-string.js";
 import {
   compareRequestSchema,
   explainRequestSchema,
   serviceSearchSchema,
+  similarRequestSchema,
 } from "./request-schemas.js";
+import { cursorAfter, pageEndOf } from "./search-cursor.js";
 import { type Call, pathParameter, sendJson } from "./service.js";
 
 export async function searchCall(call: Call): Promise<void> {
-  const request = parseWith(serviceSearchSchema, call.body, "search request");
-  const answer = await admitted(call, await collectionOf(call), request);
+  const paged = await pagedSearch(call, call.body);
+  const answer = await admitted(call, paged.source, paged.request);
   observe(call, answer.stages, answer.degraded);
-  sendJson(call.response, 200, answer);
+  sendJson(call.response, 200, withCursor(call, paged, answer));
 }
 
 /**
@@ -28,11 +32,9 @@ export async function searchCall(call: Call): Promise<void> {
  * state's name is its ETag, known before any search.
  */
 export async function searchByUrlCall(call: Call): Promise<void> {
-  const request = parseWith(serviceSearchSchema, requestOfQuery(call.query), "search request");
-  const source = await collectionOf(call);
-  const { response, service } = call;
-  const state = service.registry.stateOf(pathParameter(call, "collection"), source);
-  const tag = `W/"${state}"`;
+  const paged = await pagedSearch(call, requestOfQuery(call.query));
+  const { response } = call;
+  const tag = `W/"${paged.state}"`;
   response.setHeader("ETag", tag);
   response.setHeader("Cache-Control", "private, no-cache");
   if (namesTag(call.request.headers["if-none-match"], tag)) {
@@ -40,14 +42,14 @@ export async function searchByUrlCall(call: Call): Promise<void> {
     response.end();
     return;
   }
-  const answer = await admitted(call, source, request);
+  const answer = await admitted(call, paged.source, paged.request);
   // What an overloaded or half-broken service answered must not be kept.
   if (answer.degraded) {
     response.removeHeader("ETag");
     response.setHeader("Cache-Control", "no-store");
   }
   observe(call, answer.stages, answer.degraded);
-  sendJson(response, 200, answer);
+  sendJson(response, 200, withCursor(call, paged, answer));
 }
 
 export async function compareCall(call: Call): Promise<void> {
@@ -77,13 +79,86 @@ export async function explainCall(call: Call): Promise<void> {
   sendJson(call.response, 200, explained);
 }
 
+export async function similarCall(call: Call): Promise<void> {
+  const request = parseWith(similarRequestSchema, call.body ?? {}, "similar request");
+  const source = await collectionOf(call);
+  const answer = await similarDocuments(source, pathParameter(call, "id"), request);
+  observe(call, answer.stages, false);
+  sendJson(call.response, 200, answer);
+}
+
+export async function suggestCall(call: Call): Promise<void> {
+  const { q, limit } = parseWith(suggestQuerySchema, call.query, "suggest request");
+  const source = await collectionOf(call);
+  sendJson(call.response, 200, { suggestions: suggestTitles(source, q, limit) });
+}
+
+const suggestQuerySchema = z.strictObject({
+  q: z.string().max(1000),
+  limit: z.int().min(1).max(50).default(8),
+});
+
+/** A request as it is to be answered: from which state, and beginning where. */
+interface Paged {
+  readonly request: SearchRequest;
+  readonly source: SearchSource;
+  /** Name of the state that the page is cut from. */
+  readonly state: string;
+}
+
+async function pagedSearch(call: Call, body: unknown): Promise<Paged> {
+  const { search: request, cursor } = parseWith(serviceSearchSchema, body, "search request");
+  const { registry, shelf } = call.service;
+  const collection = await collectionOf(call);
+  const name = pathParameter(call, "collection");
+  const state = registry.stateOf(name, collection);
+  if (cursor === undefined) return { request, source: collection, state };
+  const end = pageEndOf(cursor, request);
+  const paged = { ...request, after: end.last };
+  const kept = end.state === state ? null : shelf.find(end.state);
+  if (kept === null) return { request: paged, source: collection, state };
+  return {
+    request: paged,
+    source: variantOf(collection, { snapshot: () => kept }),
+    state: end.state,
+  };
+}
+
+/** A full page may be followed by another: its cursor says where that begins. */
+function withCursor(
+  { service }: Call,
+  { request, source, state }: Paged,
+  answer: SearchAnswer,
+): SearchAnswer & { readonly cursor?: string } {
+  const last = answer.hits.at(-1);
+  if (last === undefined || answer.hits.length < request.limit) return answer;
+  // A caller who uses cursors reads on: what the page was cut from stays for a while.
+  if (request.after !== undefined || request.offset === 0) {
+    service.shelf.keep(state, source.snapshot());
+  }
+  const end = { state, last: { docId: last.id, score: last.score } };
+  return { ...answer, cursor: cursorAfter(request, end) };
+}
+
+/** The collection with some of its parts replaced. */
+function variantOf(source: SearchSource, parts: Partial<SearchSource>): SearchSource {
+  return {
+    name: source.name,
+    snapshot: () => source.snapshot(),
+    defaultFusion: (snapshot) => source.defaultFusion(snapshot),
+    reranker: (model) => source.reranker(model),
+    encoder: () => source.encoder(),
+    ...parts,
+  };
+}
+
 /**
  * Searches when the stages that the request goes through have room. A full queue refuses, unless the
  * caller allows a degraded answer: then the sparse leg answers at once, which waits for nothing.
  */
 async function admitted(
   { service, signal }: Call,
-  source: SearchableCollection,
+  source: SearchSource,
   request: SearchRequest,
 ): Promise<SearchAnswer> {
   const { encode, rerank } = service.stages;
@@ -97,20 +172,13 @@ async function admitted(
   const stage = request.rerank === undefined ? encode : rerank;
   if (stage.isFull && request.allowDegraded) {
     const { rerank: _, ...rest } = request;
-    return search(withoutEncoder(source, stage.name), rest, signal);
+    // As if the encoder had failed: a hybrid answer goes on without it, and says so.
+    const reason = new OverloadedError(`the ${stage.name} stage has no room`, {
+      stage: stage.name,
+    });
+    return search(variantOf(source, { encoder: () => Promise.reject(reason) }), rest, signal);
   }
   return stage.run(work, signal);
-}
-
-/** The collection as if its encoder had failed: a hybrid answer goes on without it, and says so. */
-function withoutEncoder(source: SearchableCollection, stage: string): SearchSource {
-  return {
-    name: source.name,
-    snapshot: () => source.snapshot(),
-    defaultFusion: () => source.defaultFusion(),
-    reranker: (model) => source.reranker(model),
-    encoder: () => Promise.reject(new OverloadedError(`the ${stage} stage has no room`, { stage })),
-  };
 }
 
 function observe({ service }: Call, stages: readonly Stage[], degraded: boolean): void {

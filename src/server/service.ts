@@ -7,6 +7,7 @@ import type { Operation } from "./operation.js";
 import type { QueryValue } from "./query-string.js";
 import type { RateLimiter } from "./rate-limiter.js";
 import type { RequestLog } from "./request-log.js";
+import type { SnapshotShelf } from "./snapshot-shelf.js";
 
 /** Bounds of what one request may bring and take. */
 export interface ServiceLimits {
@@ -59,6 +60,7 @@ export interface Service {
   /** Null: no key is asked for. */
   readonly keys: ApiKeys | null;
   readonly stages: Stages;
+  readonly shelf: SnapshotShelf;
   /** Null: no limit. */
   readonly rates: RateLimiter | null;
   /** Names that requests may be addressed to; null: any. */

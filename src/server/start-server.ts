@@ -12,6 +12,7 @@ import { problemOf } from "./problem.js";
 import { RateLimiter } from "./rate-limiter.js";
 import { type LogLevel, RequestLog } from "./request-log.js";
 import { defaultLimits, type Service, type ServiceLimits } from "./service.js";
+import { SnapshotShelf } from "./snapshot-shelf.js";
 
 export interface ServerOptions {
   /** Default 127.0.0.1. */
@@ -74,6 +75,7 @@ export async function startServer(
       rerank: new Admission("rerank", limits.rerank),
       write: new Admission("write", limits.write),
     },
+    shelf: new SnapshotShelf(),
     rates: limits.requestsPerSecond === null ? null : new RateLimiter(limits.requestsPerSecond),
     metrics: new ServiceMetrics(),
     log,
@@ -165,5 +167,6 @@ async function stop(server: Server, service: Service, graceMs: number): Promise<
   clearTimeout(cut);
   clearInterval(idle);
   service.log.flush();
+  service.shelf.clear();
   await service.registry.close();
 }

@@ -10,6 +10,8 @@ import {
   documentExplanationSchema,
   problemSchema,
   searchAnswerSchema,
+  similarAnswerSchema,
+  suggestionsSchema,
   uploadSchema,
 } from "../../src/server/answer-schemas.js";
 import { foxes, startTestService, type TestService } from "./running-service.js";
@@ -165,6 +167,94 @@ describe("the REST service", () => {
     assert.equal(json.modes.hybrid.length, 3);
     const { common } = json.overlap.denseHybrid;
     assert.equal(common, 3);
+  });
+
+  it("pages by cursor, also while documents come and go", async () => {
+    await service.call("PUT", "/v1/collections/pages", { encoder: null });
+    const documents = Array.from({ length: 25 }, (_, i) => ({
+      _id: `p${String(i).padStart(2, "0")}`,
+      text: `hare ${"moss ".repeat(i)}`,
+    }));
+    await service.call("POST", "/v1/collections/pages/documents", documents);
+    const ask = (more: object) =>
+      service.call("POST", "/v1/collections/pages/search", { query: "hare", limit: 10, ...more });
+    const idsOf = (answer: { json: { hits: { id: string }[] } }): string[] =>
+      answer.json.hits.map(({ id }) => id);
+    const all = idsOf(await ask({ limit: 25 }));
+
+    const first = await ask({});
+    assert.deepEqual(idsOf(first), all.slice(0, 10));
+    await service.call("DELETE", `/v1/collections/pages/documents/${all[2]}`);
+    await service.call("DELETE", `/v1/collections/pages/documents/${all[9]}`);
+    const second = await ask({ cursor: first.json.cursor });
+    assert.deepEqual(idsOf(second), all.slice(10, 20));
+    // The page is cut from the state of the first one: what was deleted since still counts there.
+    assert.equal(second.json.hits[0].rank, 11);
+    const url = `/v1/collections/pages/search?q=hare&limit=10&cursor=${second.json.cursor}`;
+    const third = await service.call("GET", url);
+    assert.deepEqual(idsOf(third), all.slice(20));
+    assert.equal(third.json.cursor, undefined);
+
+    const { cursor } = first.json;
+    await problem(400, "INPUT_INVALID", ask({ cursor: "nonsense" }));
+    await problem(400, "INPUT_INVALID", ask({ cursor, query: "moss" }));
+    await problem(400, "INPUT_INVALID", ask({ cursor, offset: 5 }));
+    await service.call("DELETE", "/v1/collections/pages");
+  });
+
+  it("finds documents like another, never itself, under the filter", async () => {
+    const where = "/v1/collections/foxes/documents/fox/similar";
+    const { status, json } = await service.call("POST", where, { explain: true });
+    assert.equal(status, 200);
+    conforms(similarAnswerSchema, json);
+    assert.deepEqual(json.hits.map(({ id }: { id: string }) => id).sort(), ["den", "dog"]);
+    assert.ok(json.terms.includes("fox"));
+    const filtered = await service.call("POST", where, { filter: "year = 2020" });
+    assert.deepEqual(filtered.json.hits, []);
+    // Its own vector is the query: similarity to itself would be 1, to others less.
+    const dense = await service.call("POST", where, { mode: "dense" });
+    assert.ok(dense.json.hits.every(({ score }: { score: number }) => score < 1));
+    await problem(404, "NOT_FOUND", service.call("POST", where.replace("/fox/", "/cat/")));
+    await problem(400, "INPUT_INVALID", service.call("POST", where, { query: "fox" }));
+  });
+
+  it("suggests titles for the beginning of a word", async () => {
+    const suggest = async (typed: string) => {
+      const url = `/v1/collections/foxes/suggest?q=${encodeURIComponent(typed)}`;
+      const { json } = await service.call("GET", url);
+      conforms(suggestionsSchema, json);
+      return json.suggestions.map(({ title }: { title: string }) => title);
+    };
+    assert.deepEqual(await suggest("fo"), ["The fox"]);
+    assert.deepEqual(await suggest("the d"), ["The dog", "A den"]);
+    assert.deepEqual(await suggest('+"('), []);
+    assert.deepEqual(await suggest(""), []);
+  });
+
+  it("says that a collection was dropped under a running request", async () => {
+    await service.call("PUT", "/v1/collections/brief", {});
+    await service.call("POST", "/v1/collections/brief/documents", foxes);
+    const encoder = service.models.encoderUsed;
+    const encode = encoder.encodeQueries;
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    encoder.encodeQueries = async (texts) => {
+      await gate;
+      return encode.call(encoder, texts);
+    };
+    try {
+      const running = service.call("POST", "/v1/collections/brief/search", { query: "fox" });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal((await service.call("DELETE", "/v1/collections/brief")).status, 200);
+      release();
+      const { status, json } = await running;
+      // Either it had all it needed, or it says what happened.
+      assert.ok(status === 200 || (status === 404 && json.code === "NOT_FOUND"), `${status}`);
+    } finally {
+      encoder.encodeQueries = encode;
+    }
   });
 
   it("explains why a document is there or not", async () => {
