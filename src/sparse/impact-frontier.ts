@@ -29,7 +29,15 @@ export function writeFrontier(
 ): void {
   pairTfs.length = 0;
   pairLengths.length = 0;
-  for (let i = from; i < to; i++) insert(tfs[i]!, lengths[docs[i]!]!);
+  // Most postings have a tf of 1: of those only the shortest document counts.
+  let shortestOfOnes = Number.POSITIVE_INFINITY;
+  for (let i = from; i < to; i++) {
+    const tf = tfs[i]!;
+    const length = lengths[docs[i]!]!;
+    if (tf !== 1) insert(tf, length);
+    else if (length < shortestOfOnes) shortestOfOnes = length;
+  }
+  if (shortestOfOnes < Number.POSITIVE_INFINITY) insert(1, shortestOfOnes);
   while (pairTfs.length > maxPairs) thin();
   out.varint(pairTfs.length);
   for (let i = 0; i < pairTfs.length; i++) {

@@ -17,8 +17,6 @@ class PostingLog {
   readonly tfs = new GrowableUint32(256);
   /** Per document: index of its first posting. */
   readonly starts = new GrowableUint32(8);
-  /** Document frequency per term id. */
-  readonly df = new GrowableUint32(256);
 
   reserve(count: number): void {
     this.terms.reserve(count);
@@ -27,6 +25,14 @@ class PostingLog {
 }
 
 const documentsBeforeTable = 32;
+
+const stateWords = 4;
+/** 1 + the document that the term was last seen in. */
+const seenIn = 0;
+/** Where its posting of that document stands in the log. */
+const postingOf = 1;
+/** Its document frequency. */
+const frequency = 2;
 
 /** Occurrences in token order: title before text in every document. */
 class OccurrenceLog {
@@ -48,16 +54,18 @@ export class SparseSegmentBuilder {
   #idOfNumber = new Int32Array(0);
   #epoch = -1;
   readonly #settings: SparseSettings;
+  /** Ids of the first `#mappedCount` terms. Later ones came by number and are known by number. */
   readonly #termIds = new Map<string, number>();
+  #mappedCount = 0;
   readonly #terms: string[] = [];
   #termChars = 0;
   #hasSurrogates = false;
   readonly #combined = new PostingLog();
   readonly #title = new PostingLog();
-  /** Per term id: 1 + the document it was last seen in, and where its posting stands in the log. */
-  readonly #seenIn = new GrowableUint32(256);
-  readonly #postingOf = new GrowableUint32(256);
-  /** Per term id: documents that have it in the title alone. */
+  /** `stateWords` words per term id, side by side because a posting touches them all. */
+  readonly #state = new GrowableUint32(1024);
+  /** Per term id: titles that hold it, and documents that have it in the title alone. */
+  readonly #titleFrequencies = new GrowableUint32(256);
   readonly #titleOnly = new GrowableUint32(256);
   readonly #occurrences: OccurrenceLog | null;
   readonly #lengths = new GrowableUint32(8);
@@ -106,8 +114,13 @@ export class SparseSegmentBuilder {
     const lengths = this.#lengths.values();
     const titleLengths = this.#titleLengths.values();
     const order = this.#sortedTermIds();
-    const combined = sortByTerm(this.#combined, order, lengths.length);
-    const title = sortByTerm(this.#title, order, lengths.length);
+    const frequencies = Uint32Array.from(
+      this.#terms,
+      (_, id) => this.#state.buffer[stateWords * id + frequency]!,
+    );
+    const combined = sortByTerm(this.#combined, order, frequencies, lengths.length);
+    const titleFrequencies = this.#titleFrequencies.values();
+    const title = sortByTerm(this.#title, order, titleFrequencies, lengths.length);
     const positions =
       this.#occurrences === null
         ? null
@@ -163,20 +176,50 @@ export class SparseSegmentBuilder {
       return count;
     }
     if (numbering.epoch !== this.#epoch) {
+      // Terms known by their old numbers only must be found by name from now on.
+      this.#mapTerms();
       this.#epoch = numbering.epoch;
       this.#idOfNumber.fill(0);
     }
+    this.#addNumbered(numbering, count, doc);
+    return count;
+  }
+
+  /** The hot loop of bulk building: no call and no string for a term that was seen before. */
+  #addNumbered(numbering: NumberingAnalyzer, count: number, doc: number): void {
+    const { terms, tfs } = this.#combined;
+    const logTerms = terms.buffer;
+    const logTfs = tfs.buffer;
+    const numbers = numbering.termNumbers;
+    let state = this.#state.buffer;
+    let end = terms.length;
     for (let i = 0; i < count; i++) {
       const number = numbers[i]!;
-      let id = (this.#idOfNumber[number] ?? 0) - 1;
+      let id = number < this.#idOfNumber.length ? this.#idOfNumber[number]! - 1 : -1;
       if (id < 0) {
-        id = this.#idOf(numbering.termOf(number));
+        const term = numbering.termOf(number);
+        id = this.#termIds.get(term) ?? this.#addTerm(term);
         this.#rememberNumber(number, id);
+        state = this.#state.buffer;
       }
-      this.#addPosting(id, doc);
-      this.#addOccurrence(id, numbering.termPositions[i]!);
+      const at = stateWords * id;
+      if (state[at + seenIn] === doc + 1) {
+        logTfs[state[at + postingOf]!]!++;
+        continue;
+      }
+      state[at + seenIn] = doc + 1;
+      state[at + postingOf] = end;
+      state[at + frequency]!++;
+      logTerms[end] = id;
+      logTfs[end++] = 1;
     }
-    return count;
+    terms.length = end;
+    tfs.length = end;
+    if (this.#occurrences === null) return;
+    const positions = numbering.termPositions;
+    for (let i = 0; i < count; i++) {
+      this.#addOccurrence(this.#idOfNumber[numbers[i]!]! - 1, positions[i]!);
+    }
   }
 
   #rememberNumber(number: number, id: number): void {
@@ -191,61 +234,78 @@ export class SparseSegmentBuilder {
   /** One occurrence; room for it must be reserved. */
   #addPosting(id: number, doc: number): void {
     const log = this.#combined;
-    const seenIn = this.#seenIn.buffer;
-    if (seenIn[id] === doc + 1) {
-      log.tfs.buffer[this.#postingOf.buffer[id]!]!++;
+    const state = this.#state.buffer;
+    const word = stateWords * id;
+    if (state[word + seenIn] === doc + 1) {
+      log.tfs.buffer[state[word + postingOf]!]!++;
       return;
     }
-    seenIn[id] = doc + 1;
     const at = log.terms.length++;
     log.tfs.length = at + 1;
-    this.#postingOf.buffer[id] = at;
-    log.df.buffer[id]!++;
+    state[word + seenIn] = doc + 1;
+    state[word + postingOf] = at;
+    state[word + frequency]!++;
     log.terms.buffer[at] = id;
     log.tfs.buffer[at] = 1;
   }
 
   #addOccurrence(id: number, position: number): void {
     if (this.#occurrences === null) return;
-    this.#occurrences.postings.push(this.#postingOf.buffer[id]!);
+    this.#occurrences.postings.push(this.#state.buffer[stateWords * id + postingOf]!);
     this.#occurrences.positions.push(position);
   }
 
   #idOf(term: string): number {
-    return this.#termIds.get(term) ?? this.#addTermId(term);
-  }
-
-  #addTermId(term: string): number {
-    let wellFormed = term;
-    if (surrogate.test(term)) {
-      this.#hasSurrogates = true;
-      wellFormed = new TextDecoder().decode(termBytes(term));
-      const known = this.#termIds.get(wellFormed);
-      if (known !== undefined) {
-        this.#termIds.set(term, known);
-        return known;
-      }
-    }
-    const id = this.#terms.length;
-    this.#termIds.set(wellFormed, id);
-    if (wellFormed !== term) this.#termIds.set(term, id);
-    this.#terms.push(wellFormed);
-    this.#termChars += 2 * term.length;
-    this.#seenIn.push(0);
-    this.#postingOf.push(0);
-    this.#titleOnly.push(0);
-    this.#combined.df.push(0);
-    this.#title.df.push(0);
+    const known = this.#termIds.get(term);
+    if (known !== undefined) return known;
+    const id = this.#addTerm(term);
+    this.#mapTerms();
     return id;
   }
 
+  #mapTerms(): void {
+    for (; this.#mappedCount < this.#terms.length; this.#mappedCount++) {
+      this.#termIds.set(this.#terms[this.#mappedCount]!, this.#mappedCount);
+    }
+  }
+
+  /** Id of a term that is not in the map. */
+  #addTerm(term: string): number {
+    return surrogate.test(term) ? this.#addTermWithSurrogates(term) : this.#addWellFormed(term);
+  }
+
+  #addWellFormed(term: string): number {
+    this.#terms.push(term);
+    this.#termChars += 2 * term.length;
+    this.#state.reserve(stateWords);
+    this.#state.buffer.fill(0, this.#state.length, this.#state.length + stateWords);
+    this.#state.length += stateWords;
+    this.#titleFrequencies.push(0);
+    this.#titleOnly.push(0);
+    return this.#terms.length - 1;
+  }
+
+  /** Lone surrogates have no bytes: the index knows the term with U+FFFD in their place. */
+  #addTermWithSurrogates(term: string): number {
+    this.#hasSurrogates = true;
+    this.#mapTerms();
+    const wellFormed = new TextDecoder().decode(termBytes(term));
+    const known = this.#termIds.get(wellFormed);
+    const id = known ?? this.#terms.length;
+    this.#termIds.set(term, id);
+    if (known !== undefined) return known;
+    this.#termIds.set(wellFormed, id);
+    this.#mappedCount++;
+    return this.#addWellFormed(wellFormed);
+  }
+
   #copyToTitleLog(start: number, end: number): void {
-    const { terms, tfs, df } = this.#title;
+    const { terms, tfs } = this.#title;
     for (let i = start; i < end; i++) {
       const id = this.#combined.terms.buffer[i]!;
       terms.push(id);
       tfs.push(this.#combined.tfs.buffer[i]!);
-      df.buffer[id]!++;
+      this.#titleFrequencies.buffer[id]!++;
     }
   }
 
@@ -341,7 +401,12 @@ class LoggedPositions implements PositionSource {
 }
 
 /** Counting sort of a log by term order; documents stay ascending inside a term. */
-function sortByTerm(log: PostingLog, order: Uint32Array, docCount: number): SortedPostings {
+function sortByTerm(
+  log: PostingLog,
+  order: Uint32Array,
+  frequencies: Uint32Array,
+  docCount: number,
+): SortedPostings {
   const count = log.terms.length;
   const starts = new Uint32Array(order.length + 1);
   const next = new Uint32Array(order.length);
@@ -349,7 +414,7 @@ function sortByTerm(log: PostingLog, order: Uint32Array, docCount: number): Sort
   for (let i = 0; i < order.length; i++) {
     starts[i] = sum;
     next[order[i]!] = sum;
-    sum += log.df.buffer[order[i]!]!;
+    sum += frequencies[order[i]!]!;
   }
   starts[order.length] = sum;
   const docs = new Uint32Array(count);

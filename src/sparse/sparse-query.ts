@@ -4,7 +4,7 @@ export type QueryField = "all" | "title" | "text";
 /** `should` scores where it matches, `must` is also required, `mustNot` excludes and never scores. */
 export type Occur = "should" | "must" | "mustNot";
 
-/** One analysed term; `weight` is how often the query says it. */
+/** One analysed term; `weight` is how often the query says it, not whole where added. */
 export interface TermClause {
   readonly kind: "term";
   readonly field: QueryField;
