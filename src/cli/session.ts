@@ -7,11 +7,13 @@ import { type CommonOptions, say } from "./output.js";
 export interface ReadOptions extends CommonOptions {
   /** Read what is whole of a damaged collection. */
   readonly salvage?: boolean;
+  /** Where the collection's encoder is, if not among the models by its name. */
+  readonly encoder?: string;
 }
 
 /** How a command that only reads opens its collection. */
-export function readMode({ salvage = false }: ReadOptions): OpenOptions {
-  return { mode: "read", salvage };
+export function readMode({ salvage = false, encoder }: ReadOptions): OpenOptions {
+  return { mode: "read", salvage, ...(encoder === undefined ? {} : { encoder }) };
 }
 
 /** Opens a collection of the home folder, runs `work`, and closes it whatever happens. */

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { copyFile, mkdir } from "node:fs/promises";
 import path from "node:path";
 import { InputError, ModelMissingError } from "../errors.js";
 import { downloadFromHub, type HubOptions } from "./hub-download.js";
@@ -6,7 +7,13 @@ import { type ImportOptions, importModel } from "./import-model.js";
 import { importOnnx } from "./import-onnx.js";
 import { knownModels } from "./known-models.js";
 import type { ModelDescription } from "./model-description.js";
-import { type ModelPlaces, modelsDirectory } from "./model-folder.js";
+import {
+  descriptionFile,
+  type ModelPlaces,
+  modelsDirectory,
+  verifyModelFiles,
+} from "./model-folder.js";
+import { placeModel } from "./place-model.js";
 
 export interface AddOptions extends Omit<ImportOptions, "name">, ModelPlaces {
   /** Default the short name, or the last part of the hub id or folder in lower case. */
@@ -18,7 +25,7 @@ export interface AddOptions extends Omit<ImportOptions, "name">, ModelPlaces {
  * Brings a model into the models folder.
  *
  * @param source a short name (`gtr-base`), a hub id (`owner/name`), a folder in the layout of
- *   sentence-transformers, or an ONNX folder or file
+ *   sentence-transformers, an ONNX folder or file, or a model folder of ours, which is copied
  * @throws {ModelMissingError} no such source; {InvalidModelError} it cannot be served;
  *   {AlreadyExistsError} the name is taken; {UpstreamError} the hub fails
  */
@@ -60,6 +67,7 @@ function importAny(
   options: ImportOptions,
 ): Promise<ModelDescription> {
   if (statSync(source).isFile()) return importOnnx(source, target, options);
+  if (existsSync(path.join(source, descriptionFile))) return copyModel(source, target, options);
   const onnx = ["model.onnx", "onnx/model.onnx"].some((name) =>
     existsSync(path.join(source, name)),
   );
@@ -70,6 +78,33 @@ function importAny(
   return onnx && !weights
     ? importOnnx(source, target, options)
     : importModel(source, target, options);
+}
+
+/**
+ * A folder that was imported already comes as it is, under the new name: its fingerprint stays, so
+ * collections that were built with it are served by the copy.
+ */
+async function copyModel(
+  source: string,
+  target: string,
+  options: ImportOptions,
+): Promise<ModelDescription> {
+  const description = await verifyModelFiles(source);
+  const { numberFormat = description.numberFormat } = options;
+  if (numberFormat !== description.numberFormat) {
+    throw new InputError(
+      `${source} is a model of ours in ${description.numberFormat}: import it again from its source ` +
+        `(${description.source}) to have it in ${numberFormat}`,
+      { source, numberFormat },
+    );
+  }
+  return placeModel(target, options, async (folder) => {
+    for (const { name } of description.files) {
+      await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+      await copyFile(path.join(source, name), path.join(folder, name));
+    }
+    return { ...description, name: options.name };
+  });
 }
 
 function looksLikeHubId(source: string): boolean {

@@ -14,7 +14,6 @@ import { readTopics } from "../../run/topics.js";
 import { writeTrecRun } from "../../run/trec-run-writer.js";
 import { countOption, listOption } from "../options.js";
 import {
-  type CommonOptions,
   printJson,
   printText,
   SilentFailure,
@@ -23,12 +22,12 @@ import {
   UsageError,
 } from "../output.js";
 import { ProgressLine } from "../progress.js";
-import { withCollection } from "../session.js";
+import { type ReadOptions, readMode, withCollection } from "../session.js";
 import { checkGates, type SystemGateResult, withGateMeasures } from "./eval-gates.js";
 import { measuresOption, perQueryOf, sayMissing } from "./run-commands.js";
 import { type RequestOptions, requestOf } from "./search-command.js";
 
-interface EvalOptions extends CommonOptions, RequestOptions {
+interface EvalOptions extends ReadOptions, RequestOptions {
   readonly dataset?: string;
   readonly split: string;
   readonly topics?: string;
@@ -59,7 +58,7 @@ export async function evalCommand(options: EvalOptions, name: string): Promise<v
   const topics = await readTopics(files.topics);
   const { qrels } = await readQrels(files.qrels);
   const progress = new ProgressLine(options);
-  await withCollection(options, name, {}, async (collection) => {
+  await withCollection(options, name, readMode(options), async (collection) => {
     const hasDense = options.slot !== undefined || collection.collection.encoderIdentity !== null;
     const systems = systemsOf(options, hasDense);
     const depth = Math.max(runDepth, countOption("--depth", options.depth, 1) ?? 0);

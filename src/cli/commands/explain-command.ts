@@ -1,12 +1,12 @@
 import { explainDocument } from "../../pipeline/explain-document.js";
 import { parseSearchRequest } from "../../pipeline/search-request.js";
-import { type CommonOptions, printJson, printText, UsageError } from "../output.js";
-import { withCollection } from "../session.js";
+import { printJson, printText, UsageError } from "../output.js";
+import { type ReadOptions, readMode, withCollection } from "../session.js";
 import { describeExplanation, type RequestOptions, requestOf } from "./search-command.js";
 
 /** `braid explain <collection> <id> <query>`: why a document has its rank, or why it is not there. */
 export async function explainCommand(
-  options: CommonOptions & RequestOptions,
+  options: ReadOptions & RequestOptions,
   name: string,
   id: string,
   ...words: string[]
@@ -14,7 +14,7 @@ export async function explainCommand(
   const query = words.join(" ");
   if (query.trim() === "") throw new UsageError("a query is needed");
   const request = parseSearchRequest({ ...requestOf(options), query, explain: true });
-  await withCollection(options, name, {}, async (collection) => {
+  await withCollection(options, name, readMode(options), async (collection) => {
     const explained = await explainDocument(collection, request, id);
     if (options.json === true) {
       printJson(explained);

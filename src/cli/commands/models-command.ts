@@ -89,7 +89,7 @@ export async function listModels(options: ModelsOptions): Promise<void> {
 
 /** `braid models add <source>`: brings a model in and tries it out. */
 export async function addCommand(options: AddOptions, source: string): Promise<void> {
-  await add(options, source, options.format ?? "fp32");
+  await add(options, source, options.format);
 }
 
 /** `braid models quantize <model>`: the same model again from its source, in int8. */
@@ -111,14 +111,14 @@ export async function quantizeCommand(options: AddOptions, model: string): Promi
 async function add(
   options: AddOptions,
   source: string,
-  numberFormat: ModelDescription["numberFormat"],
+  numberFormat: ModelDescription["numberFormat"] | undefined,
   against?: string,
 ): Promise<void> {
   const startedMs = performance.now();
   const description = await addModel(source, {
     ...placesOf(options),
-    numberFormat,
     ...defined({
+      numberFormat,
       name: options.name,
       pooling: options.pooling,
       similarity: options.similarity,
@@ -141,7 +141,8 @@ async function add(
       ? null
       : await verifyModel(folder, openModel, against === undefined ? {} : { against });
   if (options.json === true) printJson({ model: description, certificate });
-  else if (certificate !== null) printText(describeCertificate(certificate));
+  else if (certificate !== null && options.quiet !== true)
+    printText(describeCertificate(certificate));
   if (certificate !== null && certificate.problems.length > 0) throw new SilentFailure();
 }
 
