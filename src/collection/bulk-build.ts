@@ -19,8 +19,18 @@ export interface BulkBuildOptions {
   /** Called after each batch with the number of documents read so far. */
   readonly onProgress?: ((progress: BulkBuildProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Vectors for the active slot, instead of encoding the documents. */
+  readonly readyVectors?: ReadyVectorSource | undefined;
   /** A segment is written when so much is held in memory. Default 256 MiB. */
   readonly segmentBytes?: number | undefined;
+}
+
+/** Vectors that were made elsewhere. */
+export interface ReadyVectorSource {
+  /** Vectors of the next documents, asked batch by batch, maybe before the batch before is answered. */
+  take(docIds: readonly string[]): Promise<DocumentVectors>;
+  /** Called behind the last document; if it throws, the build fails. */
+  end(): Promise<void>;
 }
 
 export interface BulkBuildProgress {
@@ -43,6 +53,7 @@ export interface BulkBuildContext {
   vectorsOf(
     documents: readonly Document[],
     form: Pick<CollectionManifest, "settings" | "slots">,
+    given: ReadonlyMap<string, DocumentVectors>,
   ): Promise<ReadonlyMap<string, DocumentVectors>>;
 }
 
@@ -114,7 +125,7 @@ function buildForm({ mode, settings }: BulkBuildOptions, store: CollectionStore)
  */
 async function buildSegments(
   documents: AsyncIterable<Document> | Iterable<Document>,
-  { onProgress, signal, segmentBytes = defaultSegmentBytes }: BulkBuildOptions,
+  { onProgress, signal, readyVectors, segmentBytes = defaultSegmentBytes }: BulkBuildOptions,
   form: BuildForm,
   context: BulkBuildContext,
   created: string[],
@@ -137,8 +148,15 @@ async function buildSegments(
     replaced += next.replacedCount;
   };
   try {
-    const encode = (batch: readonly Document[]): Promise<ReadonlyMap<string, DocumentVectors>> =>
-      context.vectorsOf(batch, form);
+    const encode = async (
+      batch: readonly Document[],
+    ): Promise<ReadonlyMap<string, DocumentVectors>> => {
+      const given = new Map<string, DocumentVectors>();
+      if (readyVectors !== undefined && form.activeSlot !== null) {
+        given.set(form.activeSlot, await readyVectors.take(batch.map(({ _id }) => _id)));
+      }
+      return context.vectorsOf(batch, form, given);
+    };
     for await (const batch of encodedAhead(documents, encode, signal)) {
       signal?.throwIfAborted();
       const memoryBytes = await indexer.add(packBatch(batch.documents, batch.vectors));
@@ -149,6 +167,7 @@ async function buildSegments(
       await new Promise((resolve) => setImmediate(resolve));
     }
     signal?.throwIfAborted();
+    await readyVectors?.end();
     await finish();
   } catch (error) {
     for (const { segment } of states) segment.close();

@@ -324,8 +324,8 @@ export class Collection {
       bulkBuild(documents, options, {
         store: this.#store,
         maintenance: this.#maintenance,
-        vectorsOf: (batch, { slots, settings }) =>
-          this.#encoders.vectorsOf(batch, slots, settings.passages, new Map(), options.signal),
+        vectorsOf: (batch, { slots, settings }, given) =>
+          this.#encoders.vectorsOf(batch, slots, settings.passages, given, options.signal),
       }),
     );
     await this.#maintenance.settle();

@@ -8,6 +8,7 @@ import { FirstBuild } from "../../collection/first-build.js";
 import type { PassageSettings } from "../../collection/passages.js";
 import { type CorpusFormat, type CorpusReader, openCorpus } from "../../corpus/open-corpus.js";
 import type { EncoderIdentity } from "../../dense/encoder.js";
+import { ReadyVectors } from "../../dense/ready-vectors.js";
 import { InputError } from "../../errors.js";
 import { ModelPool } from "../../pipeline/model-pool.js";
 import { bundledEncoder, SearchableCollection } from "../../pipeline/searchable-collection.js";
@@ -38,6 +39,7 @@ interface IndexOptions extends CommonOptions {
   readonly denseIndex?: "auto" | "exact" | "hnsw";
   readonly passages?: string;
   readonly passageOverlap?: string;
+  readonly vectors?: string;
 }
 
 type Settings = Omit<CollectionSettingsInput, "encoder">;
@@ -56,6 +58,7 @@ export async function indexCommand(options: IndexOptions, source: string): Promi
   const home = homeDirectory(options);
   const directory = collectionDirectory(home, options.name);
   const settings = settingsOf(options);
+  refuseVectors(options);
   // Looked at before anything is written: a wrong path must not leave an empty collection.
   const corpus = openCorpus(source, {
     format: options.format,
@@ -100,6 +103,22 @@ export async function indexCommand(options: IndexOptions, source: string): Promi
       encoder,
       seconds,
     });
+  }
+}
+
+/** Ready vectors want the name of whose they are, and a document for each row. */
+function refuseVectors({ vectors, encoder, append, passages, skipBad }: IndexOptions): void {
+  if (vectors === undefined) return;
+  if (encoder === "none" || (encoder === undefined && append !== true)) {
+    throw new UsageError("--vectors goes with --encoder, the model that made them");
+  }
+  if (passages !== undefined) {
+    throw new UsageError("--vectors are one for each document: leave --passages out");
+  }
+  if (skipBad === true && vectors.endsWith(".npy")) {
+    throw new UsageError(
+      "--skip-bad moves documents against the rows of a .npy file: give vectors by id (.jsonl)",
+    );
   }
 }
 
@@ -230,10 +249,24 @@ async function fill(
 ): Promise<Built> {
   const { collection } = searchable;
   const progress = new ProgressLine(options);
+  const settings = how.settings ?? collection.settings;
+  const identity = how.settings === undefined ? collection.encoderIdentity : settings.encoder;
+  let ready: ReadyVectors | null = null;
   try {
     sayRecovery(options, searchable);
+    if (options.vectors !== undefined) {
+      if (!identity || (settings.passages ?? null) !== null) {
+        throw new InputError(
+          `--vectors are one for each document by the encoder of ${options.name}, which has ` +
+            `${identity ? "passages" : "none"}: leave --vectors out, or build it with --encoder alone`,
+          { collection: options.name },
+        );
+      }
+      ready = new ReadyVectors(options.vectors, identity);
+    }
     const result = await collection.bulkBuild(corpus, {
       ...how,
+      readyVectors: ready ?? undefined,
       onProgress: ({ documents }) => {
         const { bytesRead, totalBytes } = corpus.report;
         progress.update(
@@ -243,10 +276,14 @@ async function fill(
         );
       },
     });
+    if (ready !== null && ready.leftCount > 0) {
+      say(options, `${formatCount(ready.leftCount)} vectors have ids that no document has`);
+    }
     const { docCount, totalBytes } = collection.stats();
     return { result, docCount, bytes: totalBytes, encoder: collection.encoderIdentity };
   } finally {
     progress.finish();
+    await ready?.close();
     await searchable.close();
   }
 }

@@ -22,6 +22,9 @@ interface SearchOptions extends ReadOptions, RequestOptions {
 
 /** Options of the command line that shape a request, whatever the query. */
 export interface RequestOptions {
+  readonly feedback?: string;
+  readonly feedbackTerms?: string;
+  readonly feedbackWeight?: string;
   readonly rerank?: string;
   readonly rerankDepth?: string;
   readonly rerankWeight?: string;
@@ -44,6 +47,7 @@ export function requestOf(options: RequestOptions): Omit<SearchRequestInput, "qu
     depth: depth === undefined ? undefined : { sparse: depth, dense: depth },
     fusion: options.fusion === undefined ? undefined : parseFusion(options.fusion),
     filter: options.filter === undefined ? undefined : filterOption(options.filter),
+    feedback: feedbackOf(options),
     rerank:
       options.rerank === undefined
         ? undefined
@@ -57,6 +61,22 @@ export function requestOf(options: RequestOptions): Omit<SearchRequestInput, "qu
           },
     bm25: k1 === undefined && b === undefined ? undefined : defined({ k1, b }),
   });
+}
+
+function feedbackOf(options: RequestOptions): SearchRequestInput["feedback"] {
+  const { feedback, feedbackTerms, feedbackWeight } = options;
+  const documents = countOption("--feedback", feedback, 0);
+  if (documents === undefined && (feedbackTerms ?? feedbackWeight) !== undefined) {
+    throw new UsageError("--feedback-terms and --feedback-weight need --feedback N");
+  }
+  if (documents === undefined || documents === 0) return undefined;
+  return {
+    documents,
+    ...defined({
+      terms: countOption("--feedback-terms", feedbackTerms, 1),
+      weight: numberOption("--feedback-weight", feedbackWeight),
+    }),
+  };
 }
 
 /** JSON if it looks like it, else the text form. */
