@@ -86,7 +86,6 @@ export const i32Store: ReturnType<typeof store> = store(0x36);
 export const f64Store: ReturnType<typeof store> = store(0x39);
 
 export const i32Eqz: ReturnType<typeof unary> = unary(0x45);
-export const i32LtS: ReturnType<typeof binary> = binary(0x48);
 export const i32LtU: ReturnType<typeof binary> = binary(0x49);
 export const i32GtU: ReturnType<typeof binary> = binary(0x4b);
 export const i32GeU: ReturnType<typeof binary> = binary(0x4f);

@@ -13,14 +13,7 @@ import { readQrels } from "../../run/qrels.js";
 import { readTopics } from "../../run/topics.js";
 import { writeTrecRun } from "../../run/trec-run-writer.js";
 import { countOption, listOption } from "../options.js";
-import {
-  printJson,
-  printText,
-  SilentFailure,
-  say,
-  textTable,
-  UsageError,
-} from "../output.js";
+import { printJson, printText, SilentFailure, say, textTable, UsageError } from "../output.js";
 import { ProgressLine } from "../progress.js";
 import { type ReadOptions, readMode, withCollection } from "../session.js";
 import { checkGates, type SystemGateResult, withGateMeasures } from "./eval-gates.js";
