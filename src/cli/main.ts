@@ -45,6 +45,18 @@ const bm25Options = (to: Command): Command =>
     .option("--k1 <number>", "BM25 term frequency saturation")
     .option("--b <number>", "BM25 length normalisation");
 
+/** Each may also come from the environment or a file: `braid config` shows from where. */
+const serviceOptions = (to: Command): Command =>
+  to
+    .option("--config <file>", "settings as YAML (BRAID_CONFIG, else braid.yaml if it is there)")
+    .option("--port <n>", "port to listen on; 0 takes a free one (default 7700)")
+    .option("--host <host>", "address to listen on (default 127.0.0.1)")
+    .option("--api-key-file <file>", "ask for keys; `braid key` makes them")
+    .option("--insecure", "serve other machines without keys")
+    .option("--log <which>", "requests to log as JSON lines on stderr: off, errors (default), all")
+    .option("--deadline-ms <n>", "most milliseconds of a search (default 30000)")
+    .option("--rate-limit <n>", "most requests a second of one key (default: any)");
+
 function buildProgram(): Command {
   const program = new Command("braid")
     .description("Hybrid sparse-dense search: index, search, explain, evaluate.")
@@ -80,6 +92,10 @@ function buildProgram(): Command {
         "hnsw",
       ]),
     )
+    .option(
+      "--vectors <file>",
+      "ready vectors by --encoder: .npy (row i: document i) or .jsonl by id",
+    )
     .option("--passages <words>", "a vector for each passage of so many words; the best one counts")
     .option("--passage-overlap <words>", "words two passages share (default a quarter)");
 
@@ -107,6 +123,7 @@ function buildProgram(): Command {
     .option("--facets <fields>", "comma-separated metadata fields to count")
     .option("--explain", "say why each hit has its score")
     .option("--highlight", "mark the query's terms in the best passage")
+    .option("--encoder <model>", "where the collection's encoder is, if not among the models")
     .option("--salvage", "read what is whole of a damaged collection")
     .option("--topics <file>", "search every query of this file")
     .option("--run <file>", "with --topics: write a TREC run here")
@@ -136,6 +153,7 @@ function buildProgram(): Command {
     .option("--rerank-weight <w>", "1: the reranker decides; less: mixed with the first stage")
     .option("--budget-ms <ms>", "stop reranking after this long with the best order so far")
     .option("--depth <n>", "candidates per leg (default 1000)")
+    .option("--encoder <model>", "where the collection's encoder is, if not among the models")
     .option("--runs <dir>", "write <system>.trec here")
     .option("--per-query", "with --json: the value of every query")
     .option("--baseline <run>", "TREC run, or folder of <system>.trec, that gates compare with")
@@ -291,7 +309,8 @@ function buildProgram(): Command {
     .option("--rerank-depth <n>", "how many of the best candidates are reranked (default 50)")
     .option("--rerank-weight <w>", "1: the reranker decides; less: mixed with the first stage")
     .option("--budget-ms <ms>", "stop reranking after this long with the best order so far")
-    .option("--filter <filter>", "filter of the search");
+    .option("--filter <filter>", "filter of the search")
+    .option("--encoder <model>", "where the collection's encoder is, if not among the models");
   command(
     program,
     "fuse <run...>",
@@ -311,21 +330,22 @@ function buildProgram(): Command {
   )
     .option("--measures <list>", "comma-separated ir-measures names")
     .option("--per-query", "the value of every query");
-  command(
-    program,
-    "serve",
-    "serve REST and the web page over all collections",
-    async () => (await import("./commands/serve-command.js")).serveCommand,
-  )
-    .option("--port <n>", "port to listen on; 0 takes a free one (default 7700)")
-    .option("--host <host>", "address to listen on (default 127.0.0.1)")
-    .option("--api-key-file <file>", "ask for keys; `braid key` makes them")
-    .option("--insecure", "serve other machines without keys")
-    .addOption(
-      new Option("--log <which>", "requests to log as JSON lines on stderr")
-        .choices(["off", "errors", "all"])
-        .default("errors"),
-    );
+  serviceOptions(
+    command(
+      program,
+      "serve",
+      "serve REST and the web page over all collections",
+      async () => (await import("./commands/serve-command.js")).serveCommand,
+    ),
+  );
+  serviceOptions(
+    command(
+      program,
+      "config",
+      "the settings that serve would run with, and where each comes from",
+      async () => (await import("./commands/config-command.js")).configCommand,
+    ),
+  );
   command(
     program,
     "key",
@@ -387,9 +407,11 @@ function buildProgram(): Command {
     ),
   )
     .addOption(
-      new Option("--format <format>", "number format of the weights")
-        .choices(["fp32", "fp16", "int8"])
-        .default("fp32"),
+      new Option("--format <format>", "number format of the weights (default fp32)").choices([
+        "fp32",
+        "fp16",
+        "int8",
+      ]),
     )
     .addOption(
       new Option("--pooling <pooling>", "where the folder does not say").choices([
