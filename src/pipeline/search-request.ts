@@ -128,7 +128,7 @@ export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictOb
   fusion: fusionSchema.optional(),
   feedback: z
     .strictObject({
-      documents: z.int().min(1).max(requestLimits.feedbackDocuments).default(10),
+      documents: z.int().min(1).max(requestLimits.feedbackDocuments).default(3),
       terms: z.int().min(1).max(requestLimits.feedbackTerms).default(20),
       weight: z.number().min(0.01).max(1).default(0.7),
     })
