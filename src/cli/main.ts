@@ -372,6 +372,7 @@ function buildProgram(): Command {
     .option("--normalizations <list>", "comma-separated normalisations to choose from")
     .option("--depth <n>", "candidates per leg (default 1000)")
     .option("--dry-run", "say what would be saved, save nothing")
+    .option("--rerank <model>", "find out whether this reranker helps, and from which depth")
     .option("--reset", "forget what was saved")
     .option("--keep-identical", "keep a document whose id equals the query's id");
 

@@ -10,6 +10,7 @@ import { fusionName } from "../fusion/fusion-text.js";
 import type { Normalization } from "../fusion/normalization.js";
 import { SeededRandom } from "../numeric/seeded-random.js";
 import type { DocId, Qrels, QueryId } from "../run/ranking.js";
+import { split, without } from "./folds.js";
 
 /** What the legs returned for one judged query. */
 export interface TuningQuery {
@@ -314,21 +315,6 @@ function weightInterval(
     return bestOf(group, drawn, defaultFusion).weight;
   }).sort((a, b) => a - b);
   return { low: weights[24]!, high: weights[974]!, confidence: 0.95 };
-}
-
-/** Shuffled, then dealt out: folds whose sizes differ by one at most. */
-function split(queries: Uint32Array, folds: number, random: SeededRandom): Uint32Array[] {
-  const shuffled = queries.slice();
-  for (let i = shuffled.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!];
-  }
-  return Array.from({ length: folds }, (_, fold) => shuffled.filter((_, i) => i % folds === fold));
-}
-
-function without(queries: Uint32Array, part: Uint32Array): Uint32Array {
-  const gone = new Set(part);
-  return queries.filter((query) => !gone.has(query));
 }
 
 function mean(values: Float64Array): number {

@@ -3,6 +3,7 @@ import { type Reranked, rerank } from "../rerank/rerank.js";
 import type { DocId, Ranking } from "../run/ranking.js";
 import { describeFailure, type SearchSource } from "./retrieval.js";
 import type { ExplainedRerank } from "./search-answer.js";
+import { withSavedRerank } from "./search-defaults.js";
 import type { SearchRequest } from "./search-request.js";
 import type { StageClock } from "./stage-clock.js";
 
@@ -15,7 +16,8 @@ export interface FinalRanking {
 }
 
 /**
- * Puts the top of the first stage into the reranker's order, if the request asks for it. Never adds
+ * Puts the top of the first stage into the reranker's order, if the request asks for it or the
+ * collection has a saved reranking and the request says nothing of its own. Never adds
  * or drops a hit. When the reranker fails and the caller allows it, the first stage's order stands.
  *
  * @throws {ModelMissingError} no such model; {ModelFailedError} it failed; unless `allowDegraded`
@@ -28,7 +30,7 @@ export async function rerankCandidates(
   clock: StageClock,
   signal?: AbortSignal,
 ): Promise<FinalRanking> {
-  const asked = request.rerank;
+  const asked = withSavedRerank(source, request).rerank;
   const unchanged = { ranking, explain: () => null, degradedReason: null };
   if (asked === undefined || ranking.length === 0) return unchanged;
   const startedMs = performance.now();
@@ -73,7 +75,8 @@ export async function rerankCandidates(
   };
 }
 
-function documentOf(snapshot: Snapshot, docId: DocId): { title: string; text: string } {
+/** Title and text of a hit. */
+export function documentOf(snapshot: Snapshot, docId: DocId): { title: string; text: string } {
   const document = snapshot.document(docId);
   if (document === null) throw new Error(`${docId} is not in the snapshot it was found in`);
   return document;

@@ -13,7 +13,7 @@ import { parseSparseQuery, plainQueryText } from "../sparse/parse-query.js";
 import { bagOfWords, type SparseQuery } from "../sparse/sparse-query.js";
 import { acceptedDocuments } from "./accepted-documents.js";
 import { withFeedbackTerms, withFeedbackVectors } from "./feedback.js";
-import type { SearchMode, SearchRequest } from "./search-request.js";
+import type { RerankRequest, SearchMode, SearchRequest } from "./search-request.js";
 import type { StageClock } from "./stage-clock.js";
 
 /** What a query needs of the collection it is asked of. */
@@ -30,6 +30,8 @@ export interface SearchSource {
   reranker(name: string): Promise<Reranker>;
   /** The fusion of requests that name none: what tuning saved, else `defaultFusion`. */
   defaultFusion(snapshot: Snapshot): Fusion;
+  /** The reranking of requests that say nothing of their own: what tuning saved, else null. */
+  defaultRerank(): RerankRequest | null;
 }
 
 /** A candidate of one leg: its place in the snapshot saves the look-up by id. */

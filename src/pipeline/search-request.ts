@@ -109,6 +109,14 @@ export type SearchRequestInput = { readonly query: string } & {
 const depthSchema = z.int().min(1).max(requestLimits.depth);
 const nameListSchema = (most: number) => z.array(z.string().min(1).max(256)).max(most);
 
+/** Requests and collections write it alike. */
+export const rerankSchema: z.ZodType<RerankRequest, unknown> = z.strictObject({
+  model: z.string().min(1).max(256),
+  depth: z.int().min(1).max(requestLimits.rerankDepth).default(50),
+  budgetMs: z.number().positive().max(600_000).optional(),
+  weight: z.number().min(0).max(1).default(1),
+});
+
 /** Unknown fields, wrong types and values out of range are errors, never ignored. */
 export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictObject({
   query: z
@@ -133,14 +141,7 @@ export const searchRequestSchema: z.ZodType<SearchRequest, unknown> = z.strictOb
       weight: z.number().min(0.01).max(1).default(0.7),
     })
     .optional(),
-  rerank: z
-    .strictObject({
-      model: z.string().min(1).max(256),
-      depth: z.int().min(1).max(requestLimits.rerankDepth).default(50),
-      budgetMs: z.number().positive().max(600_000).optional(),
-      weight: z.number().min(0).max(1).default(1),
-    })
-    .optional(),
+  rerank: rerankSchema.optional(),
   bm25: z
     .strictObject({
       k1: z.number().min(0).max(1000).optional(),

@@ -16,8 +16,12 @@ import { ModelPool } from "./model-pool.js";
 import type { SearchSource } from "./retrieval.js";
 import { search } from "./search.js";
 import type { SearchAnswer } from "./search-answer.js";
-import { fusionOf } from "./search-defaults.js";
-import { parseSearchRequest, type SearchRequestInput } from "./search-request.js";
+import { fusionOf, rerankOf } from "./search-defaults.js";
+import {
+  parseSearchRequest,
+  type RerankRequest,
+  type SearchRequestInput,
+} from "./search-request.js";
 import { lateInteraction, SlotView } from "./slot-view.js";
 
 export interface OpenOptions {
@@ -131,6 +135,10 @@ export class SearchableCollection implements SearchSource {
 
   defaultFusion(): Fusion {
     return fusionOf(this.collection.searchDefaults);
+  }
+
+  defaultRerank(): RerankRequest | null {
+    return rerankOf(this.collection.searchDefaults);
   }
 
   /**

@@ -57,6 +57,11 @@ export class SlotView implements SearchSource {
     return this.#source.defaultFusion(snapshot);
   }
 
+  /** None: what is saved was measured with the active slot. */
+  defaultRerank(): null {
+    return null;
+  }
+
   /** @throws {InputError} a request that cannot be; and what the legs throw */
   search(request: SearchRequestInput, signal?: AbortSignal): Promise<SearchAnswer> {
     return search(this, parseSearchRequest(request), signal);

@@ -94,7 +94,7 @@ export async function rerank(
     const scores = await run.score(documents);
     const reached = scores.length;
     return {
-      ranking: reorder(ranking, scores, options.combine ?? "replace"),
+      ranking: reordered(ranking, scores, options.combine ?? "replace"),
       scores: new Map(scores.map((score, i) => [head[i]!.docId, score])),
       reachedDepth: reached,
       reason: reached === head.length ? "complete" : "budget",
@@ -321,8 +321,13 @@ function bestPassages(
   return best.slice(0, reached);
 }
 
-/** The reranked documents by their combined score, then the rest in their order. */
-function reorder(
+/**
+ * The ranking that `rerank` makes of scores: the first `scores.length` documents by their combined
+ * score, then the rest in their order.
+ *
+ * @param scores one of each of the first documents, finite
+ */
+export function reordered(
   ranking: Ranking,
   scores: readonly number[],
   combine: "replace" | { readonly weight: number },

@@ -6,6 +6,7 @@ import { explainDocument } from "../pipeline/explain-document.js";
 import { modeOf, type SearchSource } from "../pipeline/retrieval.js";
 import { search } from "../pipeline/search.js";
 import type { SearchAnswer, Stage } from "../pipeline/search-answer.js";
+import { withSavedRerank } from "../pipeline/search-defaults.js";
 import { parseWith, type SearchRequest } from "../pipeline/search-request.js";
 import { similarDocuments } from "../pipeline/similar-documents.js";
 import { suggestTitles } from "../pipeline/suggest-titles.js";
@@ -146,6 +147,7 @@ function variantOf(source: SearchSource, parts: Partial<SearchSource>): SearchSo
     name: source.name,
     snapshot: () => source.snapshot(),
     defaultFusion: (snapshot) => source.defaultFusion(snapshot),
+    defaultRerank: () => source.defaultRerank(),
     reranker: (model) => source.reranker(model),
     encoder: () => source.encoder(),
     ...parts,
@@ -159,8 +161,9 @@ function variantOf(source: SearchSource, parts: Partial<SearchSource>): SearchSo
 async function admitted(
   { service, signal }: Call,
   source: SearchSource,
-  request: SearchRequest,
+  asked: SearchRequest,
 ): Promise<SearchAnswer> {
+  const request = withSavedRerank(source, asked);
   const { encode, rerank } = service.stages;
   const isSparse = request.rerank === undefined && modeOf(source.snapshot(), request) === "sparse";
   const startedMs = performance.now();
@@ -176,7 +179,8 @@ async function admitted(
     const reason = new OverloadedError(`the ${stage.name} stage has no room`, {
       stage: stage.name,
     });
-    return search(variantOf(source, { encoder: () => Promise.reject(reason) }), rest, signal);
+    const first = { encoder: () => Promise.reject(reason), defaultRerank: () => null };
+    return search(variantOf(source, first), rest, signal);
   }
   return stage.run(work, signal);
 }

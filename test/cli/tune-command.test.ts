@@ -53,6 +53,18 @@ describe("braid tune", () => {
     assert.match(ran.stderr, /INPUT_INVALID.*at least 10 judged queries.*got 5/);
   });
 
+  it("measures whether reranking helps, and saves nothing where it cannot tell", () => {
+    const ran = braid("tune", "subjects", ...files(12), "--rerank", "late-interaction", "--json");
+    assert.equal(ran.status, 0, ran.stderr);
+    const tuned = JSON.parse(ran.stdout);
+    assert.equal(tuned.queryCount, 12);
+    assert.equal(tuned.baseline, 1);
+    assert.notEqual(tuned.verdict, "better");
+    assert.equal(tuned.helpsFrom, null);
+    assert.equal(tuned.saved, null);
+    assert.equal(tuned.byDepth.length, 4);
+  });
+
   it("forgets what was saved", () => {
     const ran = braid("tune", "subjects", "--reset", "--json");
     assert.equal(ran.status, 0);

@@ -39,6 +39,7 @@ export async function tinySource(
     },
     reranker: async () => lengthReranker,
     defaultFusion: () => defaultFusion,
+    defaultRerank: () => null,
     search: (request) => search(source, parseSearchRequest(request)),
     close: () => collection.close(),
   };
