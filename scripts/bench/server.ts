@@ -9,10 +9,19 @@
 // do not. Every query is asked in turn, warm-up first.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import os from "node:os";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { SearchableCollection } from "../../src/pipeline/searchable-collection.js";
+import { Admission } from "../../src/server/admission.js";
+import { ApiKeys, createApiKey } from "../../src/server/api-keys.js";
+import { ServiceMetrics } from "../../src/server/metrics.js";
+import { RateLimiter } from "../../src/server/rate-limiter.js";
+import { RequestLog } from "../../src/server/request-log.js";
+import { serviceSearchSchema } from "../../src/server/request-schemas.js";
+import { cursorAfter } from "../../src/server/search-cursor.js";
 
 const [home = "", collection = "", queriesFile = ""] = process.argv.slice(2);
 const option = (name: string, otherwise: string): string => {
@@ -86,11 +95,11 @@ async function cpuSeconds(): Promise<number> {
 }
 
 /** Requests with the body that a caller who shows ten hits sends: titles only, or all of them. */
-function requestsOf(path: string, body: (query: string) => unknown): Buffer[] {
+function requestsOf(where: string, body: (query: string) => unknown): Buffer[] {
   return queries.map((query) => {
     const content = Buffer.from(JSON.stringify(body(query)));
     const head =
-      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+      `POST ${where} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${content.length}\r\n\r\n`;
     return Buffer.concat([Buffer.from(head), content]);
   });
@@ -140,6 +149,56 @@ async function engineCpuUs(mode: string): Promise<{ engine: number; json: number
   return { engine: perQuery(engine), json: perQuery(json) };
 }
 
+/** CPU of what every search goes through beside the engine, each alone, in µs. */
+async function partsCpuUs(): Promise<Record<string, number>> {
+  const opened = await SearchableCollection.open(`${home}/${collection}`);
+  const query = queries[0] ?? "";
+  const answer = await opened.search({ query, mode: "sparse", limit: 10 });
+  await opened.close();
+  const body = JSON.stringify({ query, mode: "sparse", limit: 10 });
+  const { search } = serviceSearchSchema.parse(JSON.parse(body));
+  const keyFile = path.join(mkdtempSync(path.join(os.tmpdir(), "braid-bench-")), "keys");
+  const { key, line } = createApiKey("bench", "read");
+  writeFileSync(keyFile, line);
+  const keys = new ApiKeys(keyFile);
+  const rates = new RateLimiter(1e9);
+  const metrics = new ServiceMetrics();
+  const log = new RequestLog("all", () => {});
+  const stage = new Admission("bench", { running: 1, waiting: 0 });
+  const { signal } = new AbortController();
+  const end = { state: "a-b-1-2", last: { docId: answer.hits[0]?.id ?? ("x" as never), score: 1 } };
+  const parts: Record<string, () => unknown> = {
+    "JSON.parse of the request": () => JSON.parse(body),
+    "zod on the request": () => serviceSearchSchema.parse({ query, mode: "sparse", limit: 10 }),
+    "key look-up": () => keys.find(key),
+    "rate limit": () => rates.take("bench"),
+    "deadline and abort signal": () => {
+      const controller = new AbortController();
+      clearTimeout(setTimeout(() => controller.abort(), 30_000));
+    },
+    admission: () => stage.run(async () => {}, signal),
+    cursor: () => cursorAfter(search, end),
+    metrics: () => {
+      metrics.requests.add(1, "search", "200");
+      metrics.requestSeconds.observe("search", 0.001);
+      for (const { name, ms } of answer.stages) metrics.stageSeconds.observe(name, ms / 1000);
+    },
+    "log line": () =>
+      log.add("info", { requestId: "abcdefghijkl", method: "POST", status: 200, ms: 1.234 }),
+    "answer to JSON": () => Buffer.from(JSON.stringify(answer), "utf8"),
+  };
+  const result: Record<string, number> = {};
+  for (const [name, part] of Object.entries(parts)) {
+    for (let i = 0; i < 5000; i++) await part();
+    const before = process.cpuUsage();
+    for (let i = 0; i < 20_000; i++) await part();
+    const { user, system } = process.cpuUsage(before);
+    result[name] = (user + system) / 20_000;
+  }
+  rmSync(path.dirname(keyFile), { recursive: true });
+  return result;
+}
+
 const rows: Record<string, string | number>[] = [];
 const table = (name: string, count: number, result: Awaited<ReturnType<typeof load>>): void => {
   rows.push({
@@ -156,9 +215,9 @@ try {
   const health = [Buffer.from("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")];
   await load(health, 8, 2);
   table("GET /healthz", 8, await load(health, 8, seconds));
-  const path = `/v1/collections/${collection}/search`;
+  const where = `/v1/collections/${collection}/search`;
   for (const mode of modes) {
-    const requests = requestsOf(path, (query) => ({ query, mode, syntax: "plain" }));
+    const requests = requestsOf(where, (query) => ({ query, mode, syntax: "plain" }));
     await load(requests, 8, 3);
     for (const count of connections) table(mode, count, await load(requests, count, seconds));
   }
@@ -169,6 +228,9 @@ try {
       `${mode}: the engine alone takes ${engine.toFixed(0)} µs CPU a query, its answer as JSON ${json.toFixed(0)} µs more`,
     );
   }
+  console.table(
+    Object.entries(await partsCpuUs()).map(([part, us]) => ({ part, "CPU µs": us.toFixed(1) })),
+  );
 } finally {
   service.kill("SIGTERM");
 }

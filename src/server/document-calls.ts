@@ -8,7 +8,7 @@ import { type Call, pathParameter, sendJson } from "./service.js";
 
 export async function addDocumentsCall(call: Call): Promise<void> {
   const { request, response, service, signal } = call;
-  const target = await collectionOf(call);
+  const target = await service.registry.writable(pathParameter(call, "collection"));
   const { arrayBytes, lineBytes, idleMs } = service.limits;
   const report = await service.stages.write.run(async () => {
     if (jsonLinesTypes.includes(mediaTypeOf(request))) {
@@ -38,7 +38,7 @@ export async function getDocumentCall(call: Call): Promise<void> {
 }
 
 export async function deleteDocumentCall(call: Call): Promise<void> {
-  const target = await collectionOf(call);
+  const target = await call.service.registry.writable(pathParameter(call, "collection"));
   const id = parseDocId(pathParameter(call, "id"), "the path");
   const { deleted } = await target.delete([id]);
   if (deleted === 0) throw noDocument(call, id);

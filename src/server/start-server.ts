@@ -97,7 +97,7 @@ export async function startServer(
   server.headersTimeout = 30_000;
   server.keepAliveTimeout = 10_000;
   await listen(server, host, port);
-  service.state.phase = "ready";
+  void warmUp(service);
   const address = server.address() as AddressInfo;
   const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
 
@@ -111,6 +111,16 @@ export async function startServer(
       return stopping;
     },
   };
+}
+
+/** Opens collections and models before the first request needs them; `/readyz` says what fails. */
+async function warmUp({ registry, state, log }: Service): Promise<void> {
+  for (const name of registry.names()) {
+    if (state.phase !== "starting") return;
+    const problem = await registry.health(name).catch((error: unknown) => error);
+    if (problem !== null) log.addFailure(problem, { event: "start", collection: name });
+  }
+  if (state.phase === "starting") state.phase = "ready";
 }
 
 /** Answers what is not even a request: Node's own answers have no content. */

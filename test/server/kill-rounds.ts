@@ -73,7 +73,12 @@ export async function killRounds(rounds: number, settings: object): Promise<Kill
       const searching = (async () => {
         while (alive) await client.search("docs", { query: "round" }).catch(() => {});
       })();
-      await new Promise((resolve) => setTimeout(resolve, 250 + ((round * 137) % 400)));
+      // Not before something was acknowledged, then at any moment.
+      const before = acknowledged;
+      for (let wait = 0; wait < 600 && acknowledged < before + 6; wait++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await new Promise((resolve) => setTimeout(resolve, (round * 137) % 400));
       alive = false;
       service.process.kill("SIGKILL");
       await once(service.process, "exit");
