@@ -1,5 +1,8 @@
 import type { Snapshot } from "../collection/snapshot.js";
+import { defaultPassages } from "../rerank/passages.js";
 import { type Reranked, rerank } from "../rerank/rerank.js";
+import type { Reranker } from "../rerank/reranker.js";
+import { ScoreCache } from "../rerank/score-cache.js";
 import type { DocId, Ranking } from "../run/ranking.js";
 import { describeFailure, type SearchSource } from "./retrieval.js";
 import type { ExplainedRerank } from "./search-answer.js";
@@ -44,6 +47,8 @@ export async function rerankCandidates(
       reranker,
       {
         depth: asked.depth,
+        passages: defaultPassages,
+        cache: cacheOf(reranker),
         combine: asked.weight === 1 ? "replace" : { weight: asked.weight },
         ...(asked.budgetMs === undefined ? {} : { budgetMs: asked.budgetMs }),
         ...(signal === undefined ? {} : { signal }),
@@ -73,6 +78,21 @@ export async function rerankCandidates(
     },
     degradedReason: null,
   };
+}
+
+/** Scores that a reranker's cache keeps, at some 150 bytes each. */
+const cachedScores = 20_000;
+/** Kept for as long as the reranker is open. */
+const caches = new WeakMap<Reranker, ScoreCache>();
+
+/** Scores that the reranker gave before: they depend on query and text alone, so they are kept. */
+function cacheOf(reranker: Reranker): ScoreCache {
+  let cache = caches.get(reranker);
+  if (cache === undefined) {
+    cache = new ScoreCache(cachedScores);
+    caches.set(reranker, cache);
+  }
+  return cache;
 }
 
 /** Title and text of a hit. */

@@ -17,6 +17,7 @@ import type { RerankRequest } from "../../pipeline/search-request.js";
 import { parseSearchRequest } from "../../pipeline/search-request.js";
 import type { SearchableCollection } from "../../pipeline/searchable-collection.js";
 import { StageClock } from "../../pipeline/stage-clock.js";
+import { defaultPassages } from "../../rerank/passages.js";
 import { rerank } from "../../rerank/rerank.js";
 import { withoutIdenticalId } from "../../run/identical-ids.js";
 import { readQrels } from "../../run/qrels.js";
@@ -145,7 +146,7 @@ async function tuneRerank(
         query,
         (docIds) => docIds.map((docId) => documentOf(snapshot, docId)),
         reranker,
-        { depth: head.length },
+        { depth: head.length, passages: defaultPassages },
       );
       // Complete without a budget, so every document of the head has a score.
       queries.push({ queryId, ranking, scores: head.map(({ docId }) => scores.get(docId)!) });
