@@ -8,9 +8,10 @@
 export type Code = readonly number[];
 
 export const i32 = 0x7f;
+export const i64 = 0x7e;
 export const f64 = 0x7c;
 export const v128 = 0x7b;
-export type ValueType = typeof i32 | typeof f64 | typeof v128;
+export type ValueType = typeof i32 | typeof i64 | typeof f64 | typeof v128;
 
 export interface WasmFunction {
   readonly name: string;
@@ -76,16 +77,21 @@ const store =
 export const get = (local: number): Code => code(0x20, unsigned(local));
 export const set = (local: number, value: Code): Code => code(value, 0x21, unsigned(local));
 export const i32Const = (value: number): Code => code(0x41, signed(value));
+/** A constant that fits 32 bits with sign. */
+export const i64Const = (value: number): Code => code(0x42, signed(value));
 export const f64Const = (value: number): Code =>
   code(0x44, [...new Uint8Array(Float64Array.of(value).buffer)]);
 
 export const i32Load: ReturnType<typeof load> = load(0x28);
 export const i32Load16u: ReturnType<typeof load> = load(0x2f);
+export const i64Load: ReturnType<typeof load> = load(0x29);
 export const f64Load: ReturnType<typeof load> = load(0x2b);
 export const i32Store: ReturnType<typeof store> = store(0x36);
+export const i64Store: ReturnType<typeof store> = store(0x37);
 export const f64Store: ReturnType<typeof store> = store(0x39);
 
 export const i32Eqz: ReturnType<typeof unary> = unary(0x45);
+export const i32LtS: ReturnType<typeof binary> = binary(0x48);
 export const i32LtU: ReturnType<typeof binary> = binary(0x49);
 export const i32GtU: ReturnType<typeof binary> = binary(0x4b);
 export const i32GeU: ReturnType<typeof binary> = binary(0x4f);
@@ -98,6 +104,11 @@ export const i32And: ReturnType<typeof binary> = binary(0x71);
 export const i32Or: ReturnType<typeof binary> = binary(0x72);
 export const i32Shl: ReturnType<typeof binary> = binary(0x74);
 export const i32ShrU: ReturnType<typeof binary> = binary(0x76);
+export const i64Eqz: ReturnType<typeof unary> = unary(0x50);
+export const i64Ctz: ReturnType<typeof unary> = unary(0x7a);
+export const i64Sub: ReturnType<typeof binary> = binary(0x7d);
+export const i64And: ReturnType<typeof binary> = binary(0x83);
+export const i32WrapI64: ReturnType<typeof unary> = unary(0xa7);
 export const f64Add: ReturnType<typeof binary> = binary(0xa0);
 export const f64Sub: ReturnType<typeof binary> = binary(0xa1);
 export const f64Mul: ReturnType<typeof binary> = binary(0xa2);
@@ -111,6 +122,9 @@ export const v128Store = (address: Code, value: Code, offset = 0): Code =>
 /** Four lanes of the same 32-bit constant. */
 export const v128Const = (value: number): Code =>
   code(simd(12), [...new Uint8Array(Int32Array.of(value, value, value, value).buffer)]);
+export const f64x2Splat: ReturnType<typeof simdUnary> = simdUnary(20);
+export const f64x2Ge: ReturnType<typeof simdBinary> = simdBinary(76);
+export const v128AnyTrue: ReturnType<typeof simdUnary> = simdUnary(83);
 export const i32x4Splat: ReturnType<typeof simdUnary> = simdUnary(17);
 export const v128And: ReturnType<typeof simdBinary> = simdBinary(78);
 export const v128Or: ReturnType<typeof simdBinary> = simdBinary(80);

@@ -14,6 +14,7 @@ const blockSize = 128;
  */
 export class MaterialisedCursor implements WindowCursor {
   readonly decodedBlockCount: number;
+  readonly postingCount: number;
   readonly #count: number;
   readonly #docs: Uint32Array;
   readonly #scores: Float64Array;
@@ -32,6 +33,7 @@ export class MaterialisedCursor implements WindowCursor {
       if (score > blockMaxima[block]!) blockMaxima[block] = score;
     }
     this.#count = count;
+    this.postingCount = count;
     this.decodedBlockCount = blockMaxima.length;
     this.#docs = docs;
     this.#scores = scores;

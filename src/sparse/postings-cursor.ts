@@ -15,9 +15,11 @@ export interface WindowCursor {
   windowBound(lo: number, hi: number): number;
   /**
    * Adds the scores of documents lo .. hi - 1 to `memory.scores[doc - lo]` and marks them in
-   * `memory.touched`. `windowBound(lo, hi)` must have been called.
+   * `memory.touched`, unless the window `isDense`. `windowBound(lo, hi)` must have been called.
    */
-  accumulate(lo: number, hi: number, memory: SearchMemory): void;
+  accumulate(lo: number, hi: number, memory: SearchMemory, isDense: boolean): void;
+  /** Postings of the list: how much `accumulate` has to do. */
+  readonly postingCount: number;
   /**
    * Goes over the first `count` candidates of `memory`, ascending documents of the window at `lo`:
    * drops those whose score with `rest` more cannot reach `needed`, adds this term's score to the
@@ -36,6 +38,8 @@ export interface WindowCursor {
 /** Where the kernels find what one cursor needs. */
 export interface KernelAccess {
   readonly kernels: PostingsKernels;
+  readonly accumulate: PostingsKernels["accumulate"];
+  readonly probe: PostingsKernels["probe"];
   readonly slotAddress: number;
   readonly lengthsAddress: number;
   readonly parametersAddress: number;
@@ -50,6 +54,7 @@ export interface KernelAccess {
  */
 export class PostingsCursor implements WindowCursor {
   decodedBlockCount = 0;
+  readonly postingCount: number;
   readonly #weight: number;
   readonly #bounds: Float32Array;
   readonly #blockCount: number;
@@ -86,6 +91,7 @@ export class PostingsCursor implements WindowCursor {
     memory: SearchMemory,
     lengthsAddress: number,
   ) {
+    this.postingCount = list.df;
     this.#weight = weight;
     this.#list = list;
     this.#postings = postings;
@@ -102,11 +108,20 @@ export class PostingsCursor implements WindowCursor {
     const parametersAddress = memory.parametersAddress(table);
     const slot =
       kernels !== null && lengthsAddress >= 0 && parametersAddress >= 0 ? memory.takeSlot() : null;
+    const { scale, floor } = table.factor;
+    const isScaled = scale !== 1 || floor !== 0;
     this.#docs = slot?.docs ?? new Int32Array(blockSize);
     this.#tfs = slot?.tfs ?? new Int32Array(blockSize);
     this.#access =
       slot !== null && kernels !== null
-        ? { kernels, slotAddress: slot.address, lengthsAddress, parametersAddress }
+        ? {
+            kernels,
+            accumulate: isScaled ? kernels.accumulateScaled : kernels.accumulate,
+            probe: isScaled ? kernels.probeScaled : kernels.probe,
+            slotAddress: slot.address,
+            lengthsAddress,
+            parametersAddress,
+          }
         : null;
     this.#bounds = bounds ?? this.#boundOfShortList();
   }
@@ -125,7 +140,7 @@ export class PostingsCursor implements WindowCursor {
     return this.#weight * maximum;
   }
 
-  accumulate(lo: number, hi: number, memory: SearchMemory): void {
+  accumulate(lo: number, hi: number, memory: SearchMemory, isDense: boolean): void {
     const access = this.#access;
     for (let block = this.#block; block < this.#blockCount; block++) {
       if (block > 0 && this.#lastDoc(block - 1) + 1 >= hi) return;
@@ -138,7 +153,7 @@ export class PostingsCursor implements WindowCursor {
       this.#at =
         access === null
           ? this.#accumulateBlock(at, lo, hi, memory.scores, memory.touched)
-          : access.kernels.accumulate(
+          : access.accumulate(
               access.slotAddress,
               access.slotAddress + 4 * blockSize,
               at,
@@ -149,7 +164,7 @@ export class PostingsCursor implements WindowCursor {
               access.lengthsAddress,
               access.parametersAddress,
               memory.scoresAddress,
-              memory.touchedAddress,
+              isDense ? 0 : memory.touchedAddress,
             );
       if (this.#at < count) return;
     }
@@ -205,7 +220,7 @@ export class PostingsCursor implements WindowCursor {
         i++;
         continue;
       }
-      i = access.kernels.probe(
+      i = access.probe(
         access.slotAddress,
         access.slotAddress + 4 * blockSize,
         this.#at,

@@ -16,61 +16,76 @@ export interface PostingsKernels {
   /** Unpacks its 128 term frequencies. */
   decodeTfs(block: number, out: number): void;
   /**
-   * For postings `at` .. `count` - 1 with document below `hi`:
-   *   scores[doc - lo] += weight (scale tf / (tf + K[length]) + floor), touched bit doc - lo set.
-   * Returns the first posting not read. `parameters`: five float64 k1, b, average, scale, floor,
-   * then the table of K; lengths beyond it are computed. `lengths` are uint16.
+   * For postings `at` .. `count` - 1 with document below `hi`: scores[doc - lo] += weight · factor,
+   * and bit doc - lo of `touched` is set, where `touched` is not 0. Returns the first posting not
+   * read. factor = tf / (tf + K[length]), K = k1 (1 - b + b length / average). `parameters`: float64
+   * k1, b, average, scale, floor, then the table of K; lengths beyond it are computed. `lengths` are
+   * uint16.
    */
-  accumulate(
-    docs: number,
-    tfs: number,
-    at: number,
-    count: number,
-    lo: number,
-    hi: number,
-    weight: number,
-    lengths: number,
-    parameters: number,
-    scores: number,
-    touched: number,
-  ): number;
+  accumulate: Accumulate;
+  /** The same with factor = scale tf / (tf + K) + floor. */
+  accumulateScaled: Accumulate;
   /**
    * Goes over candidates `from` .. `candidateCount` - 1 up to document `lastDoc`: drops those with
    * score < needed, adds to the others the score of the posting with their document, if there is
    * one from `at` on, and moves them to `left` and on. Returns the first candidate not read; the
    * new `left` and `at` stand at `state` as two int32.
    */
-  probe(
-    docs: number,
-    tfs: number,
-    at: number,
-    count: number,
-    lo: number,
-    lastDoc: number,
-    weight: number,
-    lengths: number,
-    parameters: number,
-    candidates: number,
-    candidateScores: number,
-    from: number,
-    candidateCount: number,
-    left: number,
-    needed: number,
-    state: number,
-  ): number;
+  probe: Probe;
+  probeScaled: Probe;
   /**
    * Empties the window: lists offsets and scores of touched documents with score >= needed, zeroes
    * all touched scores and bits. Returns how many were listed.
    */
-  select(
-    scores: number,
-    touched: number,
-    touchedEnd: number,
-    needed: number,
-    offsetsOut: number,
-    scoresOut: number,
-  ): number;
+  select: Select;
+  /**
+   * The same for windows where most documents have a score: goes over all of them, so `touched` need
+   * not have been kept; both are zero afterwards. `needed` must be > 0.
+   */
+  selectDense: Select;
 }
+
+type Accumulate = (
+  docs: number,
+  tfs: number,
+  at: number,
+  count: number,
+  lo: number,
+  hi: number,
+  weight: number,
+  lengths: number,
+  parameters: number,
+  scores: number,
+  touched: number,
+) => number;
+
+type Probe = (
+  docs: number,
+  tfs: number,
+  at: number,
+  count: number,
+  lo: number,
+  lastDoc: number,
+  weight: number,
+  lengths: number,
+  parameters: number,
+  candidates: number,
+  candidateScores: number,
+  from: number,
+  candidateCount: number,
+  left: number,
+  needed: number,
+  state: number,
+) => number;
+
+type Select = (
+  scores: number,
+  touched: number,
+  touchedEnd: number,
+  needed: number,
+  offsetsOut: number,
+  scoresOut: number,
+) => number;
 
 const i32s = (count: number): wasm.ValueType[] => new Array(count).fill(wasm.i32);
 
@@ -279,28 +294,28 @@ function setNorm(local: {
   );
 }
 
-/** weight (scale tf / (tf + K) + floor). */
+/** weight · factor. */
 function termScore(local: {
+  readonly isScaled: boolean;
   readonly weight: number;
   readonly tf: number;
   readonly norm: number;
   readonly parameters: number;
 }): wasm.Code {
-  const { weight, tf, norm, parameters } = local;
+  const { isScaled, weight, tf, norm, parameters } = local;
   const saturated = wasm.f64Div(get(tf), wasm.f64Add(get(tf), get(norm)));
-  return wasm.f64Mul(
-    get(weight),
-    wasm.f64Add(wasm.f64Mul(parameterAt(parameters, 3), saturated), parameterAt(parameters, 4)),
-  );
+  if (!isScaled) return wasm.f64Mul(get(weight), saturated);
+  const scaled = wasm.f64Mul(parameterAt(parameters, 3), saturated);
+  return wasm.f64Mul(get(weight), wasm.f64Add(scaled, parameterAt(parameters, 4)));
 }
 
-function accumulate(): wasm.WasmFunction {
+function accumulate(isScaled: boolean): wasm.WasmFunction {
   const [docs, tfs, at, count, lo, hi, weight] = [0, 1, 2, 3, 4, 5, 6];
   const [lengths, parameters, scores, touched] = [7, 8, 9, 10];
   const [doc, offset, address, length] = [11, 12, 13, 14];
   const [tf, norm] = [15, 16];
   return {
-    name: "accumulate",
+    name: isScaled ? "accumulateScaled" : "accumulate",
     parameters: [...i32s(6), wasm.f64, ...i32s(4)],
     results: [wasm.i32],
     locals: [...i32s(4), wasm.f64, wasm.f64],
@@ -316,18 +331,26 @@ function accumulate(): wasm.WasmFunction {
           set(address, doubleAddress(scores, offset)),
           wasm.f64Store(
             get(address),
-            wasm.f64Add(wasm.f64Load(get(address)), termScore({ weight, tf, norm, parameters })),
-          ),
-          set(
-            address,
-            wasm.i32Add(
-              get(touched),
-              wasm.i32Shl(wasm.i32ShrU(get(offset), i32Const(5)), i32Const(2)),
+            wasm.f64Add(
+              wasm.f64Load(get(address)),
+              termScore({ isScaled, weight, tf, norm, parameters }),
             ),
           ),
-          wasm.i32Store(
-            get(address),
-            wasm.i32Or(wasm.i32Load(get(address)), wasm.i32Shl(i32Const(1), get(offset))),
+          wasm.when(
+            get(touched),
+            wasm.many(
+              set(
+                address,
+                wasm.i32Add(
+                  get(touched),
+                  wasm.i32Shl(wasm.i32ShrU(get(offset), i32Const(5)), i32Const(2)),
+                ),
+              ),
+              wasm.i32Store(
+                get(address),
+                wasm.i32Or(wasm.i32Load(get(address)), wasm.i32Shl(i32Const(1), get(offset))),
+              ),
+            ),
           ),
           set(at, wasm.i32Add(get(at), i32Const(1))),
           wasm.leave(0),
@@ -338,7 +361,7 @@ function accumulate(): wasm.WasmFunction {
   };
 }
 
-function probe(): wasm.WasmFunction {
+function probe(isScaled: boolean): wasm.WasmFunction {
   const [docs, tfs, at, count, lo, lastDoc, weight] = [0, 1, 2, 3, 4, 5, 6];
   const [lengths, parameters, candidates, candidateScores] = [7, 8, 9, 10];
   const [from, candidateCount, left, needed, state] = [11, 12, 13, 14, 15];
@@ -356,10 +379,10 @@ function probe(): wasm.WasmFunction {
   const addPosting = wasm.many(
     set(tf, wasm.f64ConvertI32(wasm.i32Load(wordAddress(tfs, at)))),
     setNorm({ norm, length, doc, lengths, parameters }),
-    set(score, wasm.f64Add(get(score), termScore({ weight, tf, norm, parameters }))),
+    set(score, wasm.f64Add(get(score), termScore({ isScaled, weight, tf, norm, parameters }))),
   );
   return {
-    name: "probe",
+    name: isScaled ? "probeScaled" : "probe",
     parameters: [...i32s(6), wasm.f64, ...i32s(7), wasm.f64, wasm.i32],
     results: [wasm.i32],
     locals: [...i32s(3), wasm.f64, wasm.f64, wasm.f64],
@@ -397,48 +420,98 @@ function probe(): wasm.WasmFunction {
 
 function select(): wasm.WasmFunction {
   const [scores, touched, touchedEnd, needed, offsetsOut, scoresOut] = [0, 1, 2, 3, 4, 5];
-  const [bits, base, offset, address, count] = [6, 7, 8, 9, 10];
+  const [base, offset, address, count] = [6, 7, 8, 9];
+  const bits = 10;
   const score = 11;
   return {
     name: "select",
-    parameters: [wasm.i32, wasm.i32, wasm.i32, wasm.f64, wasm.i32, wasm.i32],
+    parameters: [...i32s(3), wasm.f64, ...i32s(2)],
     results: [wasm.i32],
-    locals: [wasm.i32, wasm.i32, wasm.i32, wasm.i32, wasm.i32, wasm.f64],
+    locals: [...i32s(4), wasm.i64, wasm.f64],
     body: wasm.many(
       wasm.block(
         wasm.loop(
           wasm.leaveIf(1, wasm.i32GeU(get(touched), get(touchedEnd))),
-          set(bits, wasm.i32Load(get(touched))),
+          set(bits, wasm.i64Load(get(touched))),
           wasm.when(
-            get(bits),
+            wasm.i32Eqz(wasm.i64Eqz(get(bits))),
             wasm.many(
-              wasm.i32Store(get(touched), i32Const(0)),
+              wasm.i64Store(get(touched), wasm.i64Const(0)),
               wasm.loop(
-                set(offset, wasm.i32Add(get(base), wasm.i32Ctz(get(bits)))),
-                set(bits, wasm.i32And(get(bits), wasm.i32Sub(get(bits), i32Const(1)))),
-                set(address, wasm.i32Add(get(scores), wasm.i32Shl(get(offset), i32Const(3)))),
+                set(offset, wasm.i32Add(get(base), wasm.i32WrapI64(wasm.i64Ctz(get(bits))))),
+                set(bits, wasm.i64And(get(bits), wasm.i64Sub(get(bits), wasm.i64Const(1)))),
+                set(address, doubleAddress(scores, offset)),
                 set(score, wasm.f64Load(get(address))),
                 wasm.f64Store(get(address), wasm.f64Const(0)),
-                wasm.when(
-                  wasm.f64Ge(get(score), get(needed)),
-                  wasm.many(
-                    wasm.i32Store(
-                      wasm.i32Add(get(offsetsOut), wasm.i32Shl(get(count), i32Const(2))),
-                      get(offset),
-                    ),
-                    wasm.f64Store(
-                      wasm.i32Add(get(scoresOut), wasm.i32Shl(get(count), i32Const(3))),
-                      get(score),
-                    ),
-                    set(count, wasm.i32Add(get(count), i32Const(1))),
-                  ),
-                ),
-                wasm.leaveIf(0, get(bits)),
+                // Written in any case and counted if it stays: nobody can guess which ones do.
+                wasm.i32Store(wordAddress(offsetsOut, count), get(offset)),
+                wasm.f64Store(doubleAddress(scoresOut, count), get(score)),
+                set(count, wasm.i32Add(get(count), wasm.f64Ge(get(score), get(needed)))),
+                wasm.leaveIf(0, wasm.i32Eqz(wasm.i64Eqz(get(bits)))),
               ),
             ),
           ),
+          set(touched, wasm.i32Add(get(touched), i32Const(8))),
+          set(base, wasm.i32Add(get(base), i32Const(64))),
+          wasm.leave(0),
+        ),
+      ),
+      get(count),
+    ),
+  };
+}
+
+function selectDense(): wasm.WasmFunction {
+  const [scores, touched, touchedEnd, needed, offsetsOut, scoresOut] = [0, 1, 2, 3, 4, 5];
+  const [at, count, lane] = [6, 7, 8];
+  const threshold = 9;
+  const score = 10;
+  const zero = wasm.v128Const(0);
+  const isAbove = (offset: number): wasm.Code =>
+    wasm.f64x2Ge(wasm.v128Load(get(scores), offset), get(threshold));
+  const listLane = wasm.many(
+    set(score, wasm.f64Load(wasm.i32Add(get(scores), wasm.i32Shl(get(lane), i32Const(3))))),
+    wasm.when(
+      wasm.f64Ge(get(score), get(needed)),
+      wasm.many(
+        wasm.i32Store(wordAddress(offsetsOut, count), wasm.i32Add(get(at), get(lane))),
+        wasm.f64Store(doubleAddress(scoresOut, count), get(score)),
+        set(count, wasm.i32Add(get(count), i32Const(1))),
+      ),
+    ),
+  );
+  return {
+    name: "selectDense",
+    parameters: [...i32s(3), wasm.f64, ...i32s(2)],
+    results: [wasm.i32],
+    locals: [...i32s(3), wasm.v128, wasm.f64],
+    body: wasm.many(
+      set(threshold, wasm.f64x2Splat(get(needed))),
+      wasm.block(
+        // One word of `touched` stands for 32 documents: eight rounds of four.
+        wasm.loop(
+          wasm.leaveIf(1, wasm.i32GeU(get(touched), get(touchedEnd))),
+          wasm.i32Store(get(touched), i32Const(0)),
           set(touched, wasm.i32Add(get(touched), i32Const(4))),
-          set(base, wasm.i32Add(get(base), i32Const(32))),
+          ...Array.from({ length: 8 }, () =>
+            wasm.many(
+              wasm.when(
+                wasm.v128AnyTrue(wasm.v128Or(isAbove(0), isAbove(16))),
+                wasm.many(
+                  set(lane, i32Const(0)),
+                  wasm.loop(
+                    listLane,
+                    set(lane, wasm.i32Add(get(lane), i32Const(1))),
+                    wasm.leaveIf(0, wasm.i32LtU(get(lane), i32Const(4))),
+                  ),
+                ),
+              ),
+              wasm.v128Store(get(scores), zero),
+              wasm.v128Store(get(scores), zero, 16),
+              set(scores, wasm.i32Add(get(scores), i32Const(32))),
+              set(at, wasm.i32Add(get(at), i32Const(4))),
+            ),
+          ),
           wasm.leave(0),
         ),
       ),
@@ -449,7 +522,13 @@ function select(): wasm.WasmFunction {
 
 /** Compiles the kernels over `memory`. */
 export function compileKernels(memory: WebAssembly.Memory): PostingsKernels {
-  const bytes = wasm.assemble([decodeDocs(), decodeTfs(), accumulate(), probe(), select()]);
+  const bytes = wasm.assemble([
+    decodeDocs(),
+    decodeTfs(),
+    ...[false, true].flatMap((isScaled) => [accumulate(isScaled), probe(isScaled)]),
+    select(),
+    selectDense(),
+  ]);
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
     env: { memory },
   });

@@ -22,6 +22,9 @@ import { type SearchMemory, windowSize } from "./search-memory.js";
  * score to float32 too: a document that ties with the threshold must still be looked at.
  */
 
+/** Postings a document from which it is cheaper to look at all documents of a window. */
+const denseShare = 0.125;
+
 const slack: number = 1 - 2 ** -22;
 
 /** How many windows and candidates a search looked at, for measurements. */
@@ -78,8 +81,12 @@ export function searchSegment(
     let essential = termCount;
     while (essential > 0 && rest[essential - 1]! < threshold) essential--;
 
-    for (let i = 0; i < essential; i++) cursors[i]!.accumulate(lo, hi, memory);
-    let count = memory.select(hi - lo, threshold - rest[essential]!);
+    let postings = 0;
+    for (let i = 0; i < essential; i++) postings += cursors[i]!.postingCount;
+    const needed = threshold - rest[essential]!;
+    const isDense = needed > 0 && postings > docCount * denseShare;
+    for (let i = 0; i < essential; i++) cursors[i]!.accumulate(lo, hi, memory, isDense);
+    let count = memory.select(hi - lo, needed, isDense);
     if (accept !== null || reject !== null) {
       count = allowedCandidates(
         memory.candidates,

@@ -72,8 +72,9 @@ export class SearchMemory {
     this.#parametersAddress = reserve(parametersCount * parametersBytes);
     this.scoresAddress = reserve(8 * windowSize);
     this.touchedAddress = reserve(windowSize / 8);
-    this.candidatesAddress = reserve(4 * windowSize);
-    this.candidateScoresAddress = reserve(8 * windowSize);
+    // One more than a window: `select` writes before it counts.
+    this.candidatesAddress = reserve(4 * (windowSize + 1));
+    this.candidateScoresAddress = reserve(8 * (windowSize + 1));
     this.#lengthsStart = end;
     this.#lengthsEnd = end;
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil(end / pageBytes) });
@@ -156,12 +157,14 @@ export class SearchMemory {
 
   /**
    * Empties the window of documents below `size`: lists those with score >= needed in `candidates`
-   * and `candidateScores`, in ascending order, and returns their number.
+   * and `candidateScores`, in ascending order, and returns their number. `isDense`: `touched` was not
+   * kept, because most documents have a score; then `needed` must be > 0.
    */
-  select(size: number, needed: number): number {
-    const words = Math.ceil(size / 32);
+  select(size: number, needed: number, isDense: boolean): number {
+    const words = 2 * Math.ceil(size / 64);
     if (this.kernels !== null) {
-      return this.kernels.select(
+      const { select, selectDense } = this.kernels;
+      return (isDense ? selectDense : select)(
         this.scoresAddress,
         this.touchedAddress,
         this.touchedAddress + 4 * words,
@@ -172,6 +175,7 @@ export class SearchMemory {
     }
     const { scores, touched, candidates, candidateScores } = this;
     let count = 0;
+    if (isDense) touched.fill(-1, 0, words);
     for (let word = 0; word < words; word++) {
       let bits = touched[word]!;
       if (bits === 0) continue;
