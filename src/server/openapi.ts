@@ -2,7 +2,7 @@ import { z } from "zod";
 import { problemSchema } from "./answer-schemas.js";
 import type { Answer, Operation, QueryParameter } from "./operation.js";
 import { operations } from "./operations.js";
-import { docIdPattern } from "./request-schemas.js";
+import { docIdPattern, documentSchema } from "./request-schemas.js";
 
 type JsonObject = Record<string, unknown>;
 
@@ -45,7 +45,10 @@ export function openApiDocument(version: string): JsonObject {
     paths,
     components: {
       securitySchemes: { key: { type: "http", scheme: "bearer" } },
-      schemas: { Problem: jsonSchema(problemSchema, "output") },
+      schemas: {
+        Document: jsonSchema(documentSchema, "input"),
+        Problem: jsonSchema(problemSchema, "output"),
+      },
     },
     security: [{ key: [] }, {}],
   };
