@@ -66,7 +66,8 @@ function addSimilar(
   for (let ord = 0; ord < dictionary.count; ) {
     const term = dictionary.term(ord);
     const { value, deadEnd } = distance.to(term);
-    if (value <= maxEdits && value < [...term].length) edits.set(term, value);
+    // A word with every letter edited is another word.
+    if (value <= maxEdits && fuzzyBoost(asked, term, value) > 0) edits.set(term, value);
     if (deadEnd === null) ord++;
     else ord = Math.max(ord + 1, dictionary.prefixRange(termBytes(deadEnd)).to);
   }

@@ -18,12 +18,18 @@ import { type SearchMemory, windowSize } from "./search-memory.js";
  * 3. Terms are summed in the plan's order in both steps, so every score has the very bits that the
  *    exhaustive twin computes.
  *
+ * Where a filter leaves fewer documents of a window than the essential terms have postings there,
+ * those documents are the candidates and all terms are probed.
+ *
  * Bounds are compared with a threshold lowered by `slack`, since sums are rounded, and the final
  * score to float32 too: a document that ties with the threshold must still be looked at.
  */
 
 /** Postings a document from which it is cheaper to look at all documents of a window. */
 const denseShare = 0.125;
+
+/** How many postings may be accumulated in the time that one accepted document is probed. */
+const acceptedShare = 4;
 
 const slack: number = 1 - 2 ** -22;
 
@@ -40,11 +46,13 @@ export interface PruningCounters {
  * Offers the matches of one segment to the best, leaving out those that cannot enter it.
  *
  * @param cursors in the order in which scores are summed
+ * @param isPositive whether every match of a term scores above 0
  * @param accept documents that may be hits; null: all
  * @param reject documents that may not (deleted); null: none
  */
 export function searchSegment(
   cursors: readonly WindowCursor[],
+  isPositive: boolean,
   docCount: number,
   accept: Bitset | null,
   reject: Bitset | null,
@@ -83,34 +91,59 @@ export function searchSegment(
 
     let postings = 0;
     for (let i = 0; i < essential; i++) postings += cursors[i]!.postingCount;
-    const needed = threshold - rest[essential]!;
-    const isDense = needed > 0 && postings > docCount * denseShare;
-    for (let i = 0; i < essential; i++) cursors[i]!.accumulate(lo, hi, memory, isDense);
-    let count = memory.select(hi - lo, needed, isDense);
-    if (accept !== null || reject !== null) {
-      count = allowedCandidates(
-        memory.candidates,
-        memory.candidateScores,
-        count,
-        lo,
-        accept,
-        reject,
-      );
+    const { candidates, candidateScores } = memory;
+    let from = 0;
+    let count = -1;
+    if (accept !== null && isPositive) {
+      const limit = (postings * (hi - lo)) / (docCount * acceptedShare);
+      count = listAccepted(accept, reject, lo, hi, limit, candidates);
+      if (count >= 0) candidateScores.fill(0, 0, count);
+    }
+    if (count < 0) {
+      from = essential;
+      const needed = threshold - rest[essential]!;
+      const isDense = needed > 0 && postings > docCount * denseShare;
+      for (let i = 0; i < essential; i++) cursors[i]!.accumulate(lo, hi, memory, isDense);
+      count = memory.select(hi - lo, needed, isDense);
+      if (accept !== null || reject !== null) {
+        count = keepAllowed(candidates, candidateScores, count, lo, accept, reject);
+      }
     }
     if (counters !== null) counters.candidates += count;
-    for (let i = essential; i < termCount && count > 0; i++) {
+    for (let i = from; i < termCount && count > 0; i++) {
       count = cursors[i]!.probe(count, lo, threshold, rest[i]!, rest[i + 1]!, memory);
     }
-    const { candidates, candidateScores } = memory;
     for (let i = 0; i < count; i++) {
-      best.push(Math.fround(candidateScores[i]!), segmentOrd, lo + candidates[i]!);
+      const score = candidateScores[i]!;
+      if (score > 0 || !isPositive) best.push(Math.fround(score), segmentOrd, lo + candidates[i]!);
     }
   }
   countBlocks();
 }
 
+/**
+ * Lists the documents of lo .. hi - 1 that may be hits as offsets in the window; -1 if they are more
+ * than `limit`.
+ */
+function listAccepted(
+  accept: Bitset,
+  reject: Bitset | null,
+  lo: number,
+  hi: number,
+  limit: number,
+  candidates: Int32Array,
+): number {
+  let count = 0;
+  for (let doc = accept.next(lo); doc >= 0 && doc < hi; doc = accept.next(doc + 1)) {
+    if (reject?.has(doc)) continue;
+    if (count >= limit) return -1;
+    candidates[count++] = doc - lo;
+  }
+  return count;
+}
+
 /** Moves the candidates that may be hits to the front; returns their number. */
-function allowedCandidates(
+function keepAllowed(
   candidates: Int32Array,
   candidateScores: Float64Array,
   count: number,

@@ -204,28 +204,32 @@ export class SparseSearcher implements SparseEngine {
     checkOptions(this.#parts, options);
     const plan = this.#plan(query, options.bm25, options.norms);
     const best = this.#selector(depth, plan);
+    const isPositive = plan.terms.every(({ weight }) => weight > 0);
     for (const ord of this.#greatestFirst) {
       const { segment, deleted } = this.#parts[ord]!;
       const cursors = this.#cursors(segment, plan);
       if (cursors.length === 0) continue;
       const given = accept?.[ord] ?? null;
-      if (plan.required.length === 0 && plan.excluded.length === 0) {
-        searchSegment(
-          cursors,
-          segment.docCount,
-          given,
-          deleted,
-          best,
-          ord,
-          searchMemory(),
-          counters,
-        );
-        continue;
+      let allowed = given;
+      let rejected = deleted;
+      if (plan.required.length > 0 || plan.excluded.length > 0) {
+        allowed = given === null ? Bitset.full(segment.docCount) : given.clone();
+        if (deleted !== null) allowed.subtract(deleted);
+        rejected = null;
+        restrictToConditions(allowed, plan, segment, ord, this.#storedText);
       }
-      const allowed = given === null ? Bitset.full(segment.docCount) : given.clone();
-      if (deleted !== null) allowed.subtract(deleted);
-      restrictToConditions(allowed, plan, segment, ord, this.#storedText);
-      searchSegment(cursors, segment.docCount, allowed, null, best, ord, searchMemory(), counters);
+      const { docCount } = segment;
+      searchSegment(
+        cursors,
+        isPositive,
+        docCount,
+        allowed,
+        rejected,
+        best,
+        ord,
+        searchMemory(),
+        counters,
+      );
     }
     const isComplete = best.size < best.capacity || best.capacity >= this.statistics.docCount;
     if (isComplete || !countTotal) return toHits(best, best.size, isComplete);

@@ -165,17 +165,29 @@ describe("pruned search", () => {
       return { id: `d${ord}`, title: "", text: words.join(" ") };
     });
     const deleted = [...docs.keys()].filter(() => random() < 0.05);
-    const searcher = new SparseSearcher([buildPart(docs, deleted)], plainSettings);
+    const part = buildPart(docs, deleted);
+    const searcher = new SparseSearcher([part], plainSettings);
+    // All documents, a third of them, a few: the last are probed one by one.
+    const filters = [1, 0.33, 0.002].map((share) => {
+      const accept = new Bitset(docs.length);
+      for (const ord of docs.keys()) if (random() < share) accept.add(ord);
+      return share === 1 ? null : accept;
+    });
+    // Table and kernel of plain factors, scaled ones, and the plain loops.
+    const variants = ["lucene", "bm25plus", "bm25l"] as const;
     let skipped = 0;
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 36; i++) {
       const words = Array.from(
         { length: 1 + (i % 6) },
         () => `w${Math.floor(1000 * random() ** 2)}`,
       );
       const parsed = parseSparseQuery(words.join(" "), plainAnalyzer);
+      const bm25 = { variant: variants[i % 3] ?? "lucene" };
+      const accept = [filters[Math.floor(i / 3) % 3] ?? null];
       for (const depth of [1, 10, 1000, 20_000]) {
-        const { hits, counters } = searcher.searchCounted(parsed, { depth });
-        const exhaustive = searcher.searchExhaustive(parsed, { depth });
+        const options = { depth, bm25, accept };
+        const { hits, counters } = searcher.searchCounted(parsed, options);
+        const exhaustive = searcher.searchExhaustive(parsed, options);
         assert.deepEqual(hits.scores, exhaustive.scores);
         assert.deepEqual(hits.docOrds, exhaustive.docOrds);
         skipped += counters.skippedWindows;
