@@ -91,12 +91,10 @@ export const i64Store: ReturnType<typeof store> = store(0x37);
 export const f64Store: ReturnType<typeof store> = store(0x39);
 
 export const i32Eqz: ReturnType<typeof unary> = unary(0x45);
-export const i32LtS: ReturnType<typeof binary> = binary(0x48);
 export const i32LtU: ReturnType<typeof binary> = binary(0x49);
 export const i32GtU: ReturnType<typeof binary> = binary(0x4b);
 export const i32GeU: ReturnType<typeof binary> = binary(0x4f);
 export const f64Ge: ReturnType<typeof binary> = binary(0x66);
-export const i32Ctz: ReturnType<typeof unary> = unary(0x68);
 export const i32Add: ReturnType<typeof binary> = binary(0x6a);
 export const i32Sub: ReturnType<typeof binary> = binary(0x6b);
 export const i32Mul: ReturnType<typeof binary> = binary(0x6c);
