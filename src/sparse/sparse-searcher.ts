@@ -17,7 +17,7 @@ import type { SparseEngine } from "./sparse-engine.js";
 import type { QueryField, SparseQuery } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
-import { fieldLength, scoringMatches } from "./term-matches.js";
+import { addMatches, fieldLength, scoringMatches } from "./term-matches.js";
 
 export interface SparseSearchOptions {
   /** How many hits at most, >= 1. */
@@ -207,8 +207,6 @@ export class SparseSearcher implements SparseEngine {
     const isPositive = plan.terms.every(({ weight }) => weight > 0);
     for (const ord of this.#greatestFirst) {
       const { segment, deleted } = this.#parts[ord]!;
-      const cursors = this.#cursors(segment, plan);
-      if (cursors.length === 0) continue;
       const given = accept?.[ord] ?? null;
       let allowed = given;
       let rejected = deleted;
@@ -218,6 +216,7 @@ export class SparseSearcher implements SparseEngine {
         rejected = null;
         restrictToConditions(allowed, plan, segment, ord, this.#storedText);
       }
+      const cursors = this.#cursors(segment, plan);
       const { docCount } = segment;
       searchSegment(
         cursors,
@@ -250,8 +249,7 @@ export class SparseSearcher implements SparseEngine {
     const { segment } = this.#parts[ord]!;
     const matches = new Bitset(segment.docCount);
     for (const scoring of plan.terms) {
-      const { count, docs } = scoringMatches(segment, scoring, this.#settings.boosts);
-      for (let i = 0; i < count; i++) matches.add(docs[i]!);
+      addMatches(segment, scoring, this.#settings.boosts, matches);
     }
     this.#restrict(matches, ord, plan, accept);
     return matches;

@@ -1,5 +1,7 @@
 import { Bitset } from "../numeric/bitset.js";
+import { markDocuments } from "./mark-documents.js";
 import type { ScoringTerm } from "./scoring-plan.js";
+import { searchMemory } from "./search-memory.js";
 import type { QueryField } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
@@ -77,6 +79,19 @@ export function scoringMatches(
   return { count: docs.length, docs, tfs: Float64Array.from(docs, (doc) => sums[doc]!) };
 }
 
+/** Adds to `documents` the matches of a scoring term. */
+export function addMatches(
+  segment: SparseSegment,
+  { term, variants, field }: ScoringTerm,
+  boosts: SparseSettings["boosts"],
+  documents: Bitset,
+): void {
+  const seen = boosts.title > 0 ? (boosts.text > 0 ? "all" : "title") : "text";
+  const where = field === "all" ? seen : field;
+  if (variants === null) addDocuments(segment, term, where, documents);
+  else for (const variant of variants) addDocuments(segment, variant.term, where, documents);
+}
+
 /** Adds to `documents` those that hold the term in the field. */
 export function addDocuments(
   segment: SparseSegment,
@@ -84,8 +99,16 @@ export function addDocuments(
   field: QueryField,
   documents: Bitset,
 ): void {
-  const { count, docs } = termMatches(segment, term, field, { title: 1, text: 1 });
-  for (let i = 0; i < count; i++) documents.add(docs[i]!);
+  const found = segment.find(term);
+  if (found === null) return;
+  const { combined, title } = found;
+  if (field === "text" && title !== null) {
+    const { count, docs } = termMatches(segment, term, field, { title: 1, text: 1 });
+    for (let i = 0; i < count; i++) documents.add(docs[i]!);
+    return;
+  }
+  const list = field === "title" ? title : combined;
+  if (list !== null) markDocuments(list, segment.postings, documents, searchMemory());
 }
 
 /** Length that normalises the field in one document: weighted by the boosts for `all`. */
