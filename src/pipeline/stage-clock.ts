@@ -22,7 +22,7 @@ export class StageClock {
   }
 
   add(stage: Stage): void {
-    this.stages.push(stage);
+    this.stages.push({ ...stage, ms: roundMs(stage.ms) });
   }
 
   tookMs(): number {
