@@ -4,7 +4,7 @@
  * Different words may have the same term (`Cell`, `cells`), and stop words have none.
  *
  * ```text
- * slot, 4 words of 32 bits, linear probing, at most half full:
+ * slot, 4 words of 32 bits, linear probing, at most two thirds full:
  *   [ number + 2, 0 for an empty slot | tag | key | key ]
  *   up to 8 units below 256   tag = length    keys = the units themselves, 8 bits each
  *   any other word            tag = -length   keys = hash, where its units start in `units`
@@ -143,7 +143,7 @@ export class TermTable {
     slots[at + 2] = key;
     slots[at + 3] = otherKey;
     this.#entryCount++;
-    if (this.#entryCount * 8 > slots.length) this.#grow();
+    if (this.#entryCount * 6 > slots.length) this.#grow();
     return number;
   }
 

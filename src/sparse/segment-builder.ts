@@ -26,14 +26,6 @@ class PostingLog {
 
 const documentsBeforeTable = 32;
 
-const stateWords = 4;
-/** 1 + the document that the term was last seen in. */
-const seenIn = 0;
-/** Where its posting of that document stands in the log. */
-const postingOf = 1;
-/** Its document frequency. */
-const frequency = 2;
-
 /** Occurrences in token order: title before text in every document. */
 class OccurrenceLog {
   /** Index in the posting log. */
@@ -62,8 +54,11 @@ export class SparseSegmentBuilder {
   #hasSurrogates = false;
   readonly #combined = new PostingLog();
   readonly #title = new PostingLog();
-  /** `stateWords` words per term id, side by side because a posting touches them all. */
-  readonly #state = new GrowableUint32(1024);
+  /**
+   * Per term id: 1 + where its latest posting stands in the log. A posting that stands before the
+   * document's first one is of an earlier document, so nothing else tells whether a term is new.
+   */
+  readonly #postingAfter = new GrowableUint32(256);
   /** Per term id: titles that hold it, and documents that have it in the title alone. */
   readonly #titleFrequencies = new GrowableUint32(256);
   readonly #titleOnly = new GrowableUint32(256);
@@ -114,13 +109,18 @@ export class SparseSegmentBuilder {
     const lengths = this.#lengths.values();
     const titleLengths = this.#titleLengths.values();
     const order = this.#sortedTermIds();
-    const frequencies = Uint32Array.from(
-      this.#terms,
-      (_, id) => this.#state.buffer[stateWords * id + frequency]!,
+    const frequencies = new Uint32Array(this.#terms.length);
+    const { terms } = this.#combined;
+    for (let i = 0; i < terms.length; i++) frequencies[terms.buffer[i]!]!++;
+    const combined = sortByTerm(
+      this.#combined,
+      order,
+      frequencies,
+      lengths.length,
+      this.#occurrences !== null,
     );
-    const combined = sortByTerm(this.#combined, order, frequencies, lengths.length);
     const titleFrequencies = this.#titleFrequencies.values();
-    const title = sortByTerm(this.#title, order, titleFrequencies, lengths.length);
+    const title = sortByTerm(this.#title, order, titleFrequencies, lengths.length, false);
     const positions =
       this.#occurrences === null
         ? null
@@ -191,7 +191,8 @@ export class SparseSegmentBuilder {
     const logTerms = terms.buffer;
     const logTfs = tfs.buffer;
     const numbers = numbering.termNumbers;
-    let state = this.#state.buffer;
+    const start = this.#combined.starts.buffer[doc]!;
+    let postingAfter = this.#postingAfter.buffer;
     let end = terms.length;
     for (let i = 0; i < count; i++) {
       const number = numbers[i]!;
@@ -200,18 +201,16 @@ export class SparseSegmentBuilder {
         const term = numbering.termOf(number);
         id = this.#termIds.get(term) ?? this.#addTerm(term);
         this.#rememberNumber(number, id);
-        state = this.#state.buffer;
+        postingAfter = this.#postingAfter.buffer;
       }
-      const at = stateWords * id;
-      if (state[at + seenIn] === doc + 1) {
-        logTfs[state[at + postingOf]!]!++;
+      const after = postingAfter[id]!;
+      if (after > start) {
+        logTfs[after - 1]!++;
         continue;
       }
-      state[at + seenIn] = doc + 1;
-      state[at + postingOf] = end;
-      state[at + frequency]!++;
       logTerms[end] = id;
       logTfs[end++] = 1;
+      postingAfter[id] = end;
     }
     terms.length = end;
     tfs.length = end;
@@ -234,24 +233,21 @@ export class SparseSegmentBuilder {
   /** One occurrence; room for it must be reserved. */
   #addPosting(id: number, doc: number): void {
     const log = this.#combined;
-    const state = this.#state.buffer;
-    const word = stateWords * id;
-    if (state[word + seenIn] === doc + 1) {
-      log.tfs.buffer[state[word + postingOf]!]!++;
+    const after = this.#postingAfter.buffer[id]!;
+    if (after > log.starts.buffer[doc]!) {
+      log.tfs.buffer[after - 1]!++;
       return;
     }
     const at = log.terms.length++;
     log.tfs.length = at + 1;
-    state[word + seenIn] = doc + 1;
-    state[word + postingOf] = at;
-    state[word + frequency]!++;
     log.terms.buffer[at] = id;
     log.tfs.buffer[at] = 1;
+    this.#postingAfter.buffer[id] = at + 1;
   }
 
   #addOccurrence(id: number, position: number): void {
     if (this.#occurrences === null) return;
-    this.#occurrences.postings.push(this.#state.buffer[stateWords * id + postingOf]!);
+    this.#occurrences.postings.push(this.#postingAfter.buffer[id]! - 1);
     this.#occurrences.positions.push(position);
   }
 
@@ -277,9 +273,7 @@ export class SparseSegmentBuilder {
   #addWellFormed(term: string): number {
     this.#terms.push(term);
     this.#termChars += 2 * term.length;
-    this.#state.reserve(stateWords);
-    this.#state.buffer.fill(0, this.#state.length, this.#state.length + stateWords);
-    this.#state.length += stateWords;
+    this.#postingAfter.push(0);
     this.#titleFrequencies.push(0);
     this.#titleOnly.push(0);
     return this.#terms.length - 1;
@@ -328,18 +322,52 @@ export class SparseSegmentBuilder {
   /** Term ids in byte order of their UTF-8 forms, which is UTF-16 order without surrogates. */
   #sortedTermIds(): Uint32Array {
     const terms = this.#terms;
-    const sorted = [...terms.keys()];
-    if (this.#hasSurrogates) sorted.sort((a, b) => compareDocIds(terms[a]!, terms[b]!));
-    else sorted.sort((a, b) => (terms[a]! < terms[b]! ? -1 : 1));
-    return Uint32Array.from(sorted);
+    if (this.#hasSurrogates) {
+      return Uint32Array.from(terms.keys()).sort((a, b) => compareDocIds(terms[a]!, terms[b]!));
+    }
+    const byTerm = (a: number, b: number): number => (terms[a]! < terms[b]! ? -1 : 1);
+    if (terms.length > maxKeyed) return Uint32Array.from(terms.keys()).sort(byTerm);
+    return sortByBeginning(terms, byTerm);
   }
+}
+
+/** Ids that fit beside 32 bits of a term's beginning in the integers of a float64. */
+const maxKeyed: number = 2 ** 21;
+
+/** Sorts by the first four units as numbers, natively, and only then compares equal ones as strings. */
+function sortByBeginning(
+  terms: readonly string[],
+  byTerm: (a: number, b: number) => number,
+): Uint32Array {
+  const count = terms.length;
+  const keys = new Float64Array(count);
+  for (let id = 0; id < count; id++) {
+    const term = terms[id]!;
+    let beginning = 0;
+    for (let i = 0; i < 4; i++) {
+      // Units above 255 count as 255, missing ones as 0: never in the wrong order, at worst equal.
+      const unit = i < term.length ? Math.min(term.charCodeAt(i), 255) : 0;
+      beginning = beginning * 256 + unit;
+    }
+    keys[id] = beginning * maxKeyed + id;
+  }
+  keys.sort();
+  const order = Uint32Array.from(keys, (key) => key % maxKeyed);
+  for (let from = 0; from < count; ) {
+    const beginning = Math.floor(keys[from]! / maxKeyed);
+    let to = from + 1;
+    while (to < count && Math.floor(keys[to]! / maxKeyed) === beginning) to++;
+    if (to - from > 1) order.subarray(from, to).sort(byTerm);
+    from = to;
+  }
+  return order;
 }
 
 /** Postings by term; `from` and `to` move from term to term. */
 interface SortedPostings {
   readonly docs: Uint32Array;
   readonly tfs: Uint32Array;
-  /** Where each posting stands in the log. */
+  /** Where each posting stands in the log; empty unless asked for. */
   readonly logged: Uint32Array;
   /** Per position in the term order: start of its postings; one more at the end. */
   readonly starts: Uint32Array;
@@ -406,6 +434,7 @@ function sortByTerm(
   order: Uint32Array,
   frequencies: Uint32Array,
   docCount: number,
+  keepLogged: boolean,
 ): SortedPostings {
   const count = log.terms.length;
   const starts = new Uint32Array(order.length + 1);
@@ -419,7 +448,7 @@ function sortByTerm(
   starts[order.length] = sum;
   const docs = new Uint32Array(count);
   const tfs = new Uint32Array(count);
-  const logged = new Uint32Array(count);
+  const logged = new Uint32Array(keepLogged ? count : 0);
   const logTerms = log.terms.buffer;
   const logTfs = log.tfs.buffer;
   const docStarts = log.starts.buffer;
@@ -429,7 +458,7 @@ function sortByTerm(
       const at = next[logTerms[i]!]!++;
       docs[at] = doc;
       tfs[at] = logTfs[i]!;
-      logged[at] = i;
+      if (keepLogged) logged[at] = i;
     }
   }
   return { docs, tfs, logged, starts, from: 0, to: 0 };
