@@ -344,9 +344,11 @@ function sortByBeginning(
   for (let id = 0; id < count; id++) {
     const term = terms[id]!;
     let beginning = 0;
+    let isOpen = true;
     for (let i = 0; i < 4; i++) {
-      // Units above 255 count as 255, missing ones as 0: never in the wrong order, at worst equal.
-      const unit = i < term.length ? Math.min(term.charCodeAt(i), 255) : 0;
+      // From a unit of 255 or more on all terms count as equal: never in the wrong order.
+      const unit = isOpen && i < term.length ? Math.min(term.charCodeAt(i), 255) : 0;
+      isOpen = unit < 255;
       beginning = beginning * 256 + unit;
     }
     keys[id] = beginning * maxKeyed + id;

@@ -15,6 +15,8 @@ import { plainAnalyzer, plainSettings, type TestDoc, TestSections } from "./tiny
 
 const word = fc.oneof(
   fc.constantFrom("a", "b", "ab", "constructor", "\u{ffff}", "\u{10000}", "é"),
+  // Around the units where sorting by beginnings turns to comparing strings.
+  fc.string({ unit: fc.constantFrom("\0", "a", "!", "þ", "ÿ", "Ā"), minLength: 1, maxLength: 6 }),
   fc.string({ unit: "grapheme", minLength: 1, maxLength: 4 }).filter((text) => !/\s/u.test(text)),
 );
 const words = fc.array(word, { maxLength: 8 }).map((list) => list.join(" "));
@@ -105,6 +107,7 @@ describe("sparse segments", () => {
           );
         },
       ),
+      { numRuns: 1000 },
     );
   });
 
