@@ -347,8 +347,8 @@ function sortByBeginning(
     let isOpen = true;
     for (let i = 0; i < 4; i++) {
       // From a unit of 255 or more on all terms count as equal: never in the wrong order.
-      const unit = isOpen && i < term.length ? Math.min(term.charCodeAt(i), 255) : 0;
-      isOpen = unit < 255;
+      const unit: number = isOpen && i < term.length ? Math.min(term.charCodeAt(i), 255) : 0;
+      if (unit === 255) isOpen = false;
       beginning = beginning * 256 + unit;
     }
     keys[id] = beginning * maxKeyed + id;
