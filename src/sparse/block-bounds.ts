@@ -3,19 +3,27 @@ import { blockSize } from "./block-codec.js";
 import { TermFrequencyFactor } from "./bm25.js";
 import { frontierMaximum } from "./impact-frontier.js";
 import type { PostingList, PostingsReader } from "./postings.js";
+import { windowSize } from "./search-memory.js";
 
 const maxFactors = 4;
+
+/** What the postings of one list can give at most. */
+export interface ListBounds {
+  /** Greatest factor of each block; the tail counts as one block more. */
+  readonly blocks: Float32Array;
+  /** Greatest factor in each window of `windowSize` documents, for lists with more blocks than windows. */
+  readonly windows: Float32Array | null;
+}
 
 interface FactorBounds {
   readonly factor: TermFrequencyFactor;
   /** By the list's offset in `sparse.bounds`. */
-  readonly lists: Map<number, Float32Array>;
+  readonly lists: Map<number, ListBounds>;
 }
 
 /**
- * Greatest factor of every block of the lists that a segment's queries touched, as float32 rounded
- * up; the tail counts as one block more. Filled when a list is first queried: 4 bytes for 128
- * postings at most.
+ * Bounds of the lists that a segment's queries touched, as float32 rounded up. Filled when a list is
+ * first queried: at most 8 bytes for 128 postings.
  *
  * Every factor of the BM25 family grows with the average length, so bounds made for an average
  * rounded up stay valid for all averages below: live updates move the average by little and rarely
@@ -25,8 +33,26 @@ export class BlockBoundsCache {
   /** By parameters and rounded average: a query may score several fields. */
   readonly #byFactor = new Map<string, FactorBounds>();
 
+  #latest: { readonly factor: TermFrequencyFactor; readonly bounds: FactorBounds } | null = null;
+
   /** Bounds of a list with at least one full block. */
-  of(list: PostingList, postings: PostingsReader, factor: TermFrequencyFactor): Float32Array {
+  of(
+    list: PostingList,
+    postings: PostingsReader,
+    docCount: number,
+    factor: TermFrequencyFactor,
+  ): ListBounds {
+    if (this.#latest?.factor !== factor) this.#latest = { factor, bounds: this.#boundsOf(factor) };
+    const known = this.#latest.bounds;
+    let bounds = known.lists.get(list.boundsOffset);
+    if (bounds === undefined) {
+      bounds = read(list, postings, docCount, known.factor);
+      known.lists.set(list.boundsOffset, bounds);
+    }
+    return bounds;
+  }
+
+  #boundsOf(factor: TermFrequencyFactor): FactorBounds {
     const roundedUp = roundUp(factor.averageLength);
     const key = `${Object.values(factor.parameters).join()} ${roundedUp}`;
     let known = this.#byFactor.get(key);
@@ -36,24 +62,34 @@ export class BlockBoundsCache {
       known = { factor: new TermFrequencyFactor(factor.parameters, roundedUp), lists: new Map() };
       this.#byFactor.set(key, known);
     }
-    let bounds = known.lists.get(list.boundsOffset);
-    if (bounds === undefined) {
-      bounds = read(list, postings, known.factor);
-      known.lists.set(list.boundsOffset, bounds);
-    }
-    return bounds;
+    return known;
   }
 }
 
 function read(
   list: PostingList,
   postings: PostingsReader,
+  docCount: number,
   factor: TermFrequencyFactor,
-): Float32Array {
+): ListBounds {
   const reader = new ByteReader(postings.bounds, list.boundsOffset);
-  const bounds = new Float32Array(Math.ceil(list.df / blockSize));
-  for (let i = 0; i < bounds.length; i++) bounds[i] = frontierMaximum(reader, factor) * aboveOne;
-  return bounds;
+  const blocks = new Float32Array(Math.ceil(list.df / blockSize));
+  for (let i = 0; i < blocks.length; i++) blocks[i] = frontierMaximum(reader, factor) * aboveOne;
+  const windowCount = Math.ceil(docCount / windowSize);
+  if (blocks.length <= windowCount) return { blocks, windows: null };
+  const windows = new Float32Array(windowCount);
+  const fullBlocks = Math.floor(list.df / blockSize);
+  let first = 0;
+  for (let block = 0; block < blocks.length; block++) {
+    const lastDoc =
+      block < fullBlocks ? postings.blockEnds[2 * (list.firstBlock + block)]! : docCount - 1;
+    const last = Math.floor(lastDoc / windowSize);
+    for (let window = first; window <= last; window++) {
+      if (blocks[block]! > windows[window]!) windows[window] = blocks[block]!;
+    }
+    first = Math.floor((lastDoc + 1) / windowSize);
+  }
+  return { blocks, windows };
 }
 
 /** More than float32 rounding can take away. */

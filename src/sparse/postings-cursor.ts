@@ -1,8 +1,9 @@
+import type { ListBounds } from "./block-bounds.js";
 import { blockSize, decodeBlockDocs, decodeBlockTfs } from "./block-codec.js";
 import { type FactorTable, tableLengths, tableTfs } from "./factor-table.js";
 import type { PostingList, PostingsReader } from "./postings.js";
 import type { PostingsKernels } from "./postings-kernels.js";
-import type { SearchMemory } from "./search-memory.js";
+import { type SearchMemory, windowSize } from "./search-memory.js";
 
 /** Beyond every document. */
 const noMoreDocs = 0x7fffffff;
@@ -11,7 +12,7 @@ const noMoreDocs = 0x7fffffff;
 export interface WindowCursor {
   /** Blocks of postings that were decoded so far. */
   readonly decodedBlockCount: number;
-  /** Most that any document of lo .. hi - 1 gets from this term. */
+  /** Most that any document of lo .. hi - 1, a window, gets from this term. */
   windowBound(lo: number, hi: number): number;
   /**
    * Adds the scores of documents lo .. hi - 1 to `memory.scores[doc - lo]` and marks them in
@@ -57,6 +58,7 @@ export class PostingsCursor implements WindowCursor {
   readonly postingCount: number;
   readonly #weight: number;
   readonly #bounds: Float32Array;
+  readonly #windows: Float32Array | null;
   readonly #blockCount: number;
   readonly #fullBlocks: number;
   readonly #firstBlock: number;
@@ -80,14 +82,14 @@ export class PostingsCursor implements WindowCursor {
   /** First posting of the decoded block that was not read yet. */
   #at = 0;
 
-  /** @param bounds greatest factor per block; null for a list without a full block */
+  /** @param bounds null for a list without a full block */
   constructor(
     list: PostingList,
     postings: PostingsReader,
     lengths: Uint32Array,
     table: FactorTable,
     weight: number,
-    bounds: Float32Array | null,
+    bounds: ListBounds | null,
     memory: SearchMemory,
     lengthsAddress: number,
   ) {
@@ -123,10 +125,12 @@ export class PostingsCursor implements WindowCursor {
             parametersAddress,
           }
         : null;
-    this.#bounds = bounds ?? this.#boundOfShortList();
+    this.#bounds = bounds?.blocks ?? this.#boundOfShortList();
+    this.#windows = bounds?.windows ?? null;
   }
 
   windowBound(lo: number, hi: number): number {
+    if (this.#windows !== null) return this.#weight * this.#windows[lo / windowSize]!;
     const bounds = this.#bounds;
     const blockCount = this.#blockCount;
     let block = this.#block;
@@ -142,6 +146,7 @@ export class PostingsCursor implements WindowCursor {
 
   accumulate(lo: number, hi: number, memory: SearchMemory, isDense: boolean): void {
     const access = this.#access;
+    while (this.#block < this.#blockCount && this.#lastDoc(this.#block) < lo) this.#block++;
     for (let block = this.#block; block < this.#blockCount; block++) {
       if (block > 0 && this.#lastDoc(block - 1) + 1 >= hi) return;
       if (this.#decoded !== block) this.#decodeDocs(block);

@@ -343,7 +343,9 @@ export class SparseSearcher implements SparseEngine {
       if (list === null) continue;
       const lengths = field === "title" ? segment.titleLengths : segment.lengths;
       const bounds =
-        list.df >= blockSize ? segment.blockBounds.of(list, segment.postings, factor) : null;
+        list.df >= blockSize
+          ? segment.blockBounds.of(list, segment.postings, segment.docCount, factor)
+          : null;
       const table = this.#tableOf(factor);
       cursors.push(
         new PostingsCursor(
