@@ -37,6 +37,9 @@ export interface PostingSpan {
   readonly to: number;
 }
 
+const oneBlockDocs = new Uint32Array(blockSize);
+const oneBlockTfs = new Uint32Array(blockSize);
+
 type Columns = Int32Array | Uint32Array;
 
 /** Where one list of a segment stands and how long it is. */
@@ -242,6 +245,22 @@ export class PostingsReader {
     decodeBlockDocs(this.blocks, word, previousDoc, docs, 0);
     decodeBlockTfs(this.blocks, word, tfs, 0);
     return { count: blockSize, positions: this.#positionStarts?.[index] ?? 0 };
+  }
+
+  /** tf of one document, 0 where the list lacks it: decodes one block. */
+  frequencyOf(list: PostingList, docOrd: number): number {
+    const fullBlocks = Math.floor(list.df / blockSize);
+    let low = 0;
+    let high = fullBlocks;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.blockEnds[2 * (list.firstBlock + middle)]! < docOrd) low = middle + 1;
+      else high = middle;
+    }
+    if (low === fullBlocks && list.df % blockSize === 0) return 0;
+    const { count } = this.decodeBlock(list, low, oneBlockDocs, oneBlockTfs);
+    const at = oneBlockDocs.subarray(0, count).indexOf(docOrd);
+    return at < 0 ? 0 : oneBlockTfs[at]!;
   }
 
   /** Where the positions of the first posting of a combined list stand. */

@@ -17,7 +17,7 @@ import type { SparseEngine } from "./sparse-engine.js";
 import type { QueryField, SparseQuery } from "./sparse-query.js";
 import type { SparseSegment } from "./sparse-segment.js";
 import type { SparseSettings } from "./sparse-settings.js";
-import { addMatches, fieldLength, scoringMatches } from "./term-matches.js";
+import { addMatches, fieldLength, scoringFrequency, scoringMatches } from "./term-matches.js";
 
 export interface SparseSearchOptions {
   /** How many hits at most, >= 1. */
@@ -169,10 +169,8 @@ export class SparseSearcher implements SparseEngine {
     const terms: TermExplanation[] = [];
     for (const scoring of plan.terms) {
       const { term, field, df, idf } = scoring;
-      const found = scoringMatches(part.segment, scoring, boosts);
-      const at = found.docs.subarray(0, found.count).indexOf(docOrd);
-      if (at < 0) continue;
-      const tf = found.tfs[at]!;
+      const tf = scoringFrequency(part.segment, scoring, docOrd, boosts);
+      if (tf <= 0) continue;
       const score = termScore(scoring, tf, fieldLength(part.segment, docOrd, field, boosts));
       sum += score;
       terms.push({ term, field, tf, df, idf, score });

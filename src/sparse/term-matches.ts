@@ -79,6 +79,37 @@ export function scoringMatches(
   return { count: docs.length, docs, tfs: Float64Array.from(docs, (doc) => sums[doc]!) };
 }
 
+/** tf' of a scoring term in one document, 0 where it does not match. */
+export function scoringFrequency(
+  segment: SparseSegment,
+  { term, variants, field }: ScoringTerm,
+  docOrd: number,
+  boosts: SparseSettings["boosts"],
+): number {
+  if (variants === null) return fieldFrequency(segment, term, field, docOrd, boosts);
+  let sum = 0;
+  for (const variant of variants) {
+    sum += variant.boost * fieldFrequency(segment, variant.term, field, docOrd, boosts);
+  }
+  return sum;
+}
+
+function fieldFrequency(
+  segment: SparseSegment,
+  term: string,
+  field: QueryField,
+  docOrd: number,
+  boosts: SparseSettings["boosts"],
+): number {
+  const found = segment.find(term);
+  if (found === null) return 0;
+  const { postings } = segment;
+  const titleTf = found.title === null ? 0 : postings.frequencyOf(found.title, docOrd);
+  if (field === "title") return titleTf;
+  const textTf = postings.frequencyOf(found.combined, docOrd) - titleTf;
+  return field === "text" ? textTf : boosts.title * titleTf + boosts.text * textTf;
+}
+
 /** Adds to `documents` the matches of a scoring term. */
 export function addMatches(
   segment: SparseSegment,

@@ -122,6 +122,26 @@ describe("pruned search", () => {
     );
   });
 
+  it("is explained, hit by hit, with the very scores", () => {
+    fc.assert(
+      fc.property(world, query, settings, (world, text, settings) => {
+        const searcher = new SparseSearcher(segmentsOf(world), settings);
+        const parsed = parseSparseQuery(text, plainAnalyzer);
+        const hits = searcher.search(parsed, { depth: 50 });
+        for (let i = 0; i < hits.count; i++) {
+          const explained = searcher.explain(
+            parsed,
+            hits.segmentOrds[i] ?? -1,
+            hits.docOrds[i] ?? -1,
+          );
+          assert.equal(explained.score, hits.scores[i]);
+          assert.ok(explained.matches);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it("gives the same names and scores whatever the segments, deleted documents merged away or not", () => {
     fc.assert(
       fc.property(world, query, settings, (world, text, settings) => {
@@ -191,6 +211,9 @@ describe("pruned search", () => {
         assert.deepEqual(hits.scores, exhaustive.scores);
         assert.deepEqual(hits.docOrds, exhaustive.docOrds);
         skipped += counters.skippedWindows;
+        const last = hits.count - 1;
+        const explained = searcher.explain(parsed, 0, hits.docOrds[last] ?? 0, bm25);
+        if (last >= 0) assert.equal(explained.score, hits.scores[last]);
       }
     }
     assert.ok(skipped > 0, "no window was skipped: pruning was not exercised");
